@@ -2,7 +2,9 @@ package uafile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,7 +26,7 @@ func fromHex(t testing.TB, text string) []byte {
 	return b
 }
 
-// vector reads a file of testdata/uafile.
+// vector reads a file of testdata/uafile, as it is.
 func vector(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "uafile", name+".hex"))
@@ -32,6 +34,21 @@ func vector(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return fromHex(t, string(b))
+}
+
+// fullVector is full.hex without the one field that is wrong in it: node-opcua
+// writes the (empty) RecordProperties of a ServerEndpoint a second time, after
+// Port, where its own NodeSet has EndpointUrls. Two lengths change with it.
+func fullVector(t testing.TB) []byte {
+	t.Helper()
+	b := vector(t, "full")
+	port := bytes.Index(b, []byte("eth0\xFF\xFF")) + len("eth0\xFF\xFF")
+	b = append(b[:port:port], b[port+4:]...)
+	body := bytes.Index(b, []byte{0x16, 0x01, 0x00, 0xCA, 0x5C, 0x01})
+	for _, at := range []int{5, body + 6} {
+		binary.LittleEndian.PutUint32(b[at:], binary.LittleEndian.Uint32(b[at:])-4)
+	}
+	return b
 }
 
 func vectors(t testing.TB) map[string][]byte {
@@ -45,6 +62,7 @@ func vectors(t testing.TB) map[string][]byte {
 		name := strings.TrimSuffix(filepath.Base(n), ".hex")
 		all[name] = vector(t, name)
 	}
+	all["full"] = fullVector(t)
 	return all
 }
 
@@ -79,7 +97,7 @@ func full() config.Application {
 	return config.Application{
 		Version: 4294967294,
 		Properties: []config.Property{
-			{Name: "site", Value: append([]byte{12, 8, 0, 0, 0}, "Süd ☀"...)[:13]},
+			{Name: "site", Value: append([]byte{12, 8, 0, 0, 0}, "Süd ☀"...)},
 			{Name: "n", Value: []byte{0x86, 3, 0, 0, 0, 1, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF, 3, 0, 0, 0}},
 		},
 		Identity: config.Identity{
@@ -144,7 +162,7 @@ func oneGroup() config.Application {
 func TestVectorsOfAnotherStack(t *testing.T) {
 	for name, want := range map[string]config.Application{"empty": {}, "one_group": oneGroup(), "full": full()} {
 		t.Run(name, func(t *testing.T) {
-			f := decode(t, vector(t, name))
+			f := decode(t, vectors(t)[name])
 			if got := f.Layout(); got != uafile.Layout105_06 {
 				t.Errorf("layout: got %v, want %v", got, uafile.Layout105_06)
 			}
@@ -152,6 +170,15 @@ func TestVectorsOfAnotherStack(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
+	}
+}
+
+// What another stack gets wrong is refused, not misread.
+func TestDuplicatedFieldIsRefused(t *testing.T) {
+	_, err := uafile.Decode(vector(t, "full"))
+	var e *uafile.Error
+	if !errors.As(err, &e) || !strings.HasPrefix(e.Field, "ServerEndpoints[0].") {
+		t.Errorf("got %v, want an error in ServerEndpoints[0]", err)
 	}
 }
 
