@@ -1,6 +1,11 @@
 package config
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Desired is what a manifest asks of an application. It says nothing of how far
 // a server is from it; package plan works that out.
@@ -36,9 +41,38 @@ type DesiredCertificate struct {
 }
 
 // UpdateTiming are the two durations of CloseAndUpdate (OPC 10000-12, 7.8.5.2).
+// In JSON they are written as Go writes durations: restartDelay "0s", revertAfter "2m0s".
 type UpdateTiming struct {
-	RestartDelay time.Duration `json:"restartDelay"` // before the server applies the update
-	RevertAfter  time.Duration `json:"revertAfter"`  // after that, until it takes an unconfirmed update back
+	RestartDelay time.Duration // before the server applies the update
+	RevertAfter  time.Duration // after that, until it takes an unconfirmed update back
+}
+
+type updateTimingJSON struct {
+	RestartDelay string `json:"restartDelay"`
+	RevertAfter  string `json:"revertAfter"`
+}
+
+// MarshalJSON writes the durations as text.
+func (t UpdateTiming) MarshalJSON() ([]byte, error) {
+	return json.Marshal(updateTimingJSON{t.RestartDelay.String(), t.RevertAfter.String()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; unknown members are refused.
+func (t *UpdateTiming) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var j updateTimingJSON
+	if err := d.Decode(&j); err != nil {
+		return err
+	}
+	var err error
+	if t.RestartDelay, err = time.ParseDuration(j.RestartDelay); err != nil {
+		return fmt.Errorf("restartDelay: %w", err)
+	}
+	if t.RevertAfter, err = time.ParseDuration(j.RevertAfter); err != nil {
+		return fmt.Errorf("revertAfter: %w", err)
+	}
+	return nil
 }
 
 // Capabilities are the limits an ApplicationConfigurationFile states

@@ -74,12 +74,13 @@ type Material struct {
 type CertificateAction struct {
 	Group       string        `json:"group"`
 	Type        config.NodeID `json:"type"`
-	Action      string        `json:"action"` // "issue"
+	Action      string        `json:"action"` // Issue
 	Reason      string        `json:"reason"` // why the slot needs it, in words
 	Subject     string        `json:"subject,omitempty"`
 	DNSNames    []string      `json:"dnsNames,omitempty"`
 	IPAddresses []string      `json:"ipAddresses,omitempty"`
-	Validity    time.Duration `json:"validity,omitempty"` // nanoseconds; 0 is the issuer's default
+	// Validity is 0 for the issuer's default. In JSON it is text, as Go writes durations: 8760h0m0s.
+	Validity time.Duration `json:"validity,omitempty"`
 }
 
 // Summary counts the changes.
@@ -87,4 +88,28 @@ type Summary struct {
 	Insert  int `json:"insert"`
 	Replace int `json:"replace"`
 	Delete  int `json:"delete"`
+}
+
+// Issue is the one Action there is: have a certificate made for an empty slot.
+const Issue = "issue"
+
+// Empty says that nothing has to be done.
+func (p Plan) Empty() bool {
+	return len(p.Changes) == 0 && len(p.TrustLists) == 0 && len(p.Certificates) == 0
+}
+
+// Summarize counts changes. An InsertOrReplace counts as what it will do.
+func Summarize(changes []Change) Summary {
+	var s Summary
+	for _, c := range changes {
+		switch rank(c) {
+		case 0:
+			s.Delete++
+		case 1:
+			s.Insert++
+		default:
+			s.Replace++
+		}
+	}
+	return s
 }

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/uapush/uapush/config"
+)
+
+// WithoutEndpoint returns base without the endpoint of that name. The settings
+// and groups that it used stay. The error is a *NotFoundError or an *AmbiguousError.
+func WithoutEndpoint(base config.Application, name string) (config.Application, error) {
+	same := func(e config.Endpoint) bool { return e.Name == name }
+	var found []string
+	for _, e := range endpoints(base) {
+		if same(e) {
+			found = append(found, describe(e))
+		}
+	}
+	switch len(found) {
+	case 0:
+		return config.Application{}, notFound(base, fmt.Sprintf("named %q", name), name)
+	case 1:
+		return without(base, same), nil
+	}
+	return config.Application{}, &AmbiguousError{Name: name, Endpoints: found}
+}
+
+// WithoutEndpointAt returns base without the endpoint at a network and port,
+// which name at most one (OPC 10000-12, 7.10.22). The error is a *NotFoundError.
+func WithoutEndpointAt(base config.Application, network string, port uint16) (config.Application, error) {
+	same := func(e config.Endpoint) bool { return e.NetworkName == network && e.Port == port }
+	if !slices.ContainsFunc(endpoints(base), same) {
+		what := fmt.Sprintf("at port %d of every network", port)
+		if network != "" {
+			what = fmt.Sprintf("at port %d of network %q", port, network)
+		}
+		return config.Application{}, notFound(base, what, addressOf(config.Endpoint{NetworkName: network, Port: port}))
+	}
+	return without(base, same), nil
+}
+
+func without(base config.Application, gone func(config.Endpoint) bool) config.Application {
+	out := base.Clone()
+	out.ServerEndpoints = slices.DeleteFunc(out.ServerEndpoints, func(e config.ServerEndpoint) bool { return gone(e.Endpoint) })
+	out.ClientEndpoints = slices.DeleteFunc(out.ClientEndpoints, gone)
+	return out
+}
+
+func endpoints(a config.Application) []config.Endpoint {
+	var out []config.Endpoint
+	for _, e := range a.ServerEndpoints {
+		out = append(out, e.Endpoint)
+	}
+	return append(out, a.ClientEndpoints...)
+}
+
+func describe(e config.Endpoint) string { return fmt.Sprintf("%s (%s)", e.Name, addressOf(e)) }
+
+func notFound(base config.Application, what, asked string) error {
+	all := endpoints(base)
+	slices.SortStableFunc(all, func(a, b config.Endpoint) int {
+		return cmp.Compare(endpointDistance(a, asked), endpointDistance(b, asked))
+	})
+	err := &NotFoundError{What: what}
+	for _, e := range all {
+		err.Endpoints = append(err.Endpoints, describe(e))
+	}
+	return err
+}
+
+func endpointDistance(e config.Endpoint, asked string) int {
+	return min(distance(e.Name, asked), distance(addressOf(e), asked))
+}
+
+// nearest returns the names, quoted, the most similar to name first; at most ten.
+func nearest(name string, names []string) []string {
+	sorted := slices.Clone(names)
+	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
+	var out []string
+	for _, n := range sorted[:min(len(sorted), 10)] {
+		out = append(out, fmt.Sprintf("%q", n))
+	}
+	return out
+}
+
+// distance is the edit distance of two names, case aside.
+func distance(a, b string) int {
+	const longest = 64 // enough to tell names apart, whatever a server sends
+	x, y := strings.ToLower(a[:min(len(a), longest)]), strings.ToLower(b[:min(len(b), longest)])
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(x) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(y) {
+			cost := diagonal
+			if x[i] != y[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(y)]
+}
