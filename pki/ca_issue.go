@@ -1,0 +1,159 @@
+package pki
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var _ Issuer = (*CA)(nil)
+
+// Issue signs a request (OPC 10000-12, 7.9.3) and returns leaf and root. Subject,
+// subjectAltName and key are the request's, with what r adds; the usages and
+// constraints of the request are ignored. The certificate begins Backdate before
+// now and ends with the CA at the latest. It is in the ledger, on the disk,
+// before it is returned. Errors are *RequestError, or *FileError with ErrExpired,
+// ErrLocked or ErrDamaged.
+func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
+	csr, err := CheckRequest(csrDER, r.ApplicationURI)
+	if err != nil {
+		return nil, err
+	}
+	key := csr.PublicKey.(*rsa.PublicKey) // CheckRequest saw to it
+	if bits, limit := key.N.BitLen(), ca.key.N.BitLen(); bits > limit {
+		return nil, &RequestError{RequestKey, strconv.Itoa(bits) + " bits", "at most the CA's own " + strconv.Itoa(limit) + " bits"}
+	}
+	now := ca.now()
+	if now.After(ca.cert.NotAfter) {
+		return nil, &FileError{Path: ca.path(CACertificateFile), Err: ErrExpired, hint: "make a new CA in another directory and have the servers trust it"}
+	}
+	template, err := ca.leafTemplate(csr, r, now)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lock(ctx, ca.path(caLockFile))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return ca.signAndRecord(ctx, template, key, csrDER)
+}
+
+func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Time) (*x509.Certificate, error) {
+	dnsNames, addresses := mergeNames(csr, r)
+	if r.Server && len(dnsNames)+len(addresses) == 0 {
+		return nil, &RequestError{RequestStructure, "no host name or address", "at least one for a server: name dnsNames or ipAddresses in the manifest"}
+	}
+	san, err := subjectAltName(r.ApplicationURI, dnsNames, addresses)
+	if err != nil {
+		return nil, &RequestError{RequestStructure, printable(err.Error()), ""}
+	}
+	notAfter := now.Add(orDefault(r.Validity, DefaultValidity))
+	if notAfter.After(ca.cert.NotAfter) {
+		notAfter = ca.cert.NotAfter
+	}
+	template := &x509.Certificate{
+		NotBefore:             now.Add(-Backdate).UTC(),
+		NotAfter:              notAfter.UTC(),
+		SignatureAlgorithm:    x509.SHA256WithRSA,
+		KeyUsage:              applicationKeyUsage,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		BasicConstraintsValid: true, // present, with cA FALSE
+		SubjectKeyId:          keyID(csr.PublicKey.(*rsa.PublicKey)),
+		ExtraExtensions:       []pkix.Extension{san},
+	}
+	if r.Server {
+		template.ExtKeyUsage = append([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, template.ExtKeyUsage...)
+	}
+	return template, ca.chooseSubject(template, csr, r)
+}
+
+// chooseSubject takes the operator's subject or, without one, the request's as it
+// is. The CA's own name is refused: such a leaf would look self-signed.
+func (ca *CA) chooseSubject(template *x509.Certificate, csr *x509.CertificateRequest, r Request) error {
+	template.Subject, template.RawSubject = csr.Subject, csr.RawSubject
+	if FormatSubject(r.Subject) != "" {
+		raw, err := asn1.Marshal(r.Subject.ToRDNSequence())
+		if err != nil {
+			return &RequestError{RequestStructure, printable(err.Error()), "a subject that can be encoded"}
+		}
+		template.Subject, template.RawSubject = r.Subject, raw
+	}
+	if template.Subject.CommonName == "" {
+		return &RequestError{RequestStructure, "a subject without CN", "a CN: give one as subject in the manifest"}
+	}
+	if bytes.Equal(template.RawSubject, ca.cert.RawSubject) {
+		return &RequestError{RequestStructure, "the CA's own name as subject", "another one: give it as subject in the manifest"}
+	}
+	return nil
+}
+
+// mergeNames puts the operator's names behind the request's, without repeats.
+func mergeNames(csr *x509.CertificateRequest, r Request) ([]string, []net.IP) {
+	var names []string
+	for _, name := range slices.Concat(csr.DNSNames, r.DNSNames) {
+		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
+			names = append(names, name)
+		}
+	}
+	var addresses []net.IP
+	for _, ip := range slices.Concat(csr.IPAddresses, r.IPAddresses) {
+		if !slices.ContainsFunc(addresses, ip.Equal) {
+			addresses = append(addresses, ip)
+		}
+	}
+	return names, addresses
+}
+
+// signAndRecord needs the lock.
+func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key *rsa.PublicKey, csrDER []byte) ([][]byte, error) {
+	records, whole, err := readLedger(ca.path(CALedgerFile))
+	if err != nil {
+		return nil, err
+	}
+	if template.SerialNumber, err = unusedSerial(records); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key, ca.key)
+	if err != nil {
+		return nil, fmt.Errorf("sign the certificate: %w", err)
+	}
+	notAfter := template.NotAfter.Truncate(time.Second)
+	err = appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{
+		Event: EventIssued, Time: ca.now().UTC(), Serial: formatSerial(template.SerialNumber),
+		Subject: cmp.Or(FormatSubject(template.Subject), "?"), RequestSHA256: Fingerprint(csrDER),
+		SHA256: Fingerprint(der), NotAfter: &notAfter,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{der, ca.cert.Raw}, nil
+}
+
+func unusedSerial(records []LedgerRecord) (*big.Int, error) {
+	for {
+		serial, err := newSerial()
+		if err != nil {
+			return nil, err
+		}
+		text := formatSerial(serial)
+		if !slices.ContainsFunc(records, func(r LedgerRecord) bool { return r.Serial == text }) {
+			return serial, nil
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package pki
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"strconv"
+)
+
+const maxRequest = 64 << 10 // bytes of a certificate request
+
+// RequestRule names what a certificate request must fulfil (OPC 10000-12, 7.9.3;
+// OPC 10000-6, 6.2.2).
+type RequestRule string
+
+// The rules, in the order of checking.
+const (
+	RequestStructure      RequestRule = "structure"
+	RequestSignature      RequestRule = "signature"
+	RequestKey            RequestRule = "key"
+	RequestApplicationURI RequestRule = "applicationUri"
+)
+
+// RequestError says which rule a certificate request breaks.
+type RequestError struct {
+	Rule     RequestRule
+	Value    string // what the request has
+	Expected string // what it should have
+}
+
+func (e *RequestError) Error() string {
+	text := fmt.Sprintf("the certificate request breaks the rule %s: %s", e.Rule, e.Value)
+	if e.Expected != "" {
+		text += ", expected " + e.Expected
+	}
+	return text
+}
+
+// Hint tells the operator what to do.
+func (e *RequestError) Hint() string {
+	switch e.Rule {
+	case RequestApplicationURI:
+		return "the request was made by another application, or the server's ApplicationUri changed; nothing was signed"
+	case RequestKey:
+		return "have the server make a new RSA key of 2048 to 4096 bits"
+	default:
+		return "the request was damaged, or was not made by the owner of the key; nothing was signed"
+	}
+}
+
+// CheckRequest parses a PKCS#10 request, DER, and checks that its own key signed
+// it, that the key is RSA of 2048 to 4096 bits, and that subjectAltName has
+// exactly one URI, equal to applicationURI. Errors are *RequestError.
+func CheckRequest(der []byte, applicationURI string) (*x509.CertificateRequest, error) {
+	if len(der) > maxRequest {
+		return nil, &RequestError{RequestStructure, strconv.Itoa(len(der)) + " bytes", "at most " + strconv.Itoa(maxRequest)}
+	}
+	csr, err := x509.ParseCertificateRequest(der)
+	if err != nil {
+		return nil, &RequestError{RequestStructure, printable(err.Error()), "a PKCS#10 request in DER"}
+	}
+	if !strongSignature(csr.SignatureAlgorithm) {
+		return nil, &RequestError{RequestSignature, csr.SignatureAlgorithm.String(), "an RSA signature with SHA-256 or better"}
+	}
+	key, ok := csr.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, &RequestError{RequestKey, csr.PublicKeyAlgorithm.String(), "RSA"}
+	}
+	if bits := key.N.BitLen(); bits < MinKeyBits || bits > MaxKeyBits {
+		return nil, &RequestError{RequestKey, strconv.Itoa(bits) + " bits", "2048 to 4096 bits"}
+	}
+	if err := csr.CheckSignature(); err != nil {
+		return nil, &RequestError{RequestSignature, printable(err.Error()), "a signature by the request's own key"}
+	}
+	uris := sanURIs(csr.Extensions)
+	if len(uris) != 1 {
+		return nil, &RequestError{RequestApplicationURI, fmt.Sprintf("%d URIs", len(uris)), "one URI, " + strconv.Quote(applicationURI)}
+	}
+	if uris[0] != applicationURI {
+		return nil, &RequestError{RequestApplicationURI, strconv.Quote(uris[0]), strconv.Quote(applicationURI)}
+	}
+	return csr, nil
+}
+
+func strongSignature(algorithm x509.SignatureAlgorithm) bool {
+	switch algorithm {
+	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.PureEd25519:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,34 @@
+package pki
+
+import (
+	"context"
+	"crypto/x509/pkix"
+	"net"
+	"time"
+)
+
+// Issuer turns certificate requests into certificates. CA is the built-in one;
+// an external signer (a company's CA, an HSM) is another implementation.
+//
+// Issue checks the request against r before anything is signed: a request that
+// breaks a rule is a *RequestError. It returns the chain DER, leaf first, up to
+// the root, and only after the issuance has been recorded where it survives a
+// crash, because callers promise that every issuance is counted. A call that is
+// cancelled or that fails gives no certificate. Implementations are safe for
+// concurrent use.
+type Issuer interface {
+	Issue(ctx context.Context, csrDER []byte, r Request) (chain [][]byte, err error)
+}
+
+// Request is what the operator wants certified, beyond the request's own key.
+type Request struct {
+	ApplicationURI string        // must be the one URI of the CSR
+	Subject        pkix.Name     // zero: the CSR's subject
+	DNSNames       []string      // added to those of the CSR
+	IPAddresses    []net.IP      // added to those of the CSR
+	Validity       time.Duration // 0 is DefaultValidity; never beyond the CA's own end
+	Server         bool          // serverAuth and clientAuth; otherwise clientAuth alone
+}
+
+// DefaultValidity is how long an issued certificate is valid.
+const DefaultValidity = 365 * 24 * time.Hour

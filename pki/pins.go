@@ -1,0 +1,204 @@
+package pki
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+const (
+	pinsSchema = "uapush.pins/1"
+	maxPins    = 4 << 20 // bytes of the file
+)
+
+// Pin binds a server to one exact certificate.
+type Pin struct {
+	Server         string    `json:"server"` // the discovery URL or the inventory's name
+	ApplicationURI string    `json:"applicationUri,omitempty"`
+	SHA256         string    `json:"sha256"` // Fingerprint of the leaf
+	Added          time.Time `json:"added"`
+}
+
+// PinMismatchError says that a server showed another certificate than the pinned one.
+type PinMismatchError struct {
+	Server string
+	Pinned string // SHA-256, lower case hex
+	Seen   string
+	Added  time.Time // when it was pinned
+}
+
+func (e *PinMismatchError) Error() string {
+	return fmt.Sprintf("%s shows certificate sha256:%s, but sha256:%s was pinned on %s",
+		e.Server, e.Seen, e.Pinned, e.Added.UTC().Format(time.DateOnly))
+}
+
+// Hint tells the operator what to do.
+func (e *PinMismatchError) Hint() string {
+	return "if the server's certificate was renewed, compare the fingerprint at the server and give it with --pin sha256:" +
+		e.Seen + "; if not, somebody may be in between"
+}
+
+// Pins is the file of certificates accepted on first use. It is read at every
+// call, so that processes side by side agree.
+type Pins struct {
+	path string
+	now  func() time.Time
+}
+
+// NewPins names the file; it need not exist, its directory must. now nil is the
+// system clock.
+func NewPins(path string, now func() time.Time) *Pins {
+	if now == nil {
+		now = time.Now
+	}
+	return &Pins{path: path, now: now}
+}
+
+// Lookup finds the pin of a server by its discovery URL or inventory name.
+func (p *Pins) Lookup(server string) (pin Pin, found bool, err error) {
+	pins, err := p.read()
+	if err != nil {
+		return Pin{}, false, err
+	}
+	if i := indexPin(pins, server); i >= 0 {
+		return pins[i], true, nil
+	}
+	return Pin{}, false, nil
+}
+
+// Check compares a leaf with the pin, if there is one: a difference is
+// a *PinMismatchError.
+func (p *Pins) Check(server string, leaf []byte) (found bool, err error) {
+	pin, found, err := p.Lookup(server)
+	if err != nil || !found {
+		return false, err
+	}
+	return true, pin.check(Fingerprint(leaf))
+}
+
+func (p Pin) check(seen string) error {
+	if p.SHA256 != seen {
+		return &PinMismatchError{Server: p.Server, Pinned: p.SHA256, Seen: seen, Added: p.Added}
+	}
+	return nil
+}
+
+// Add pins a leaf. The same pin again changes nothing; another certificate for
+// the same server is a *PinMismatchError.
+func (p *Pins) Add(ctx context.Context, server, applicationURI string, leaf []byte) (Pin, error) {
+	pin := Pin{Server: server, ApplicationURI: applicationURI, SHA256: Fingerprint(leaf), Added: p.now().UTC().Truncate(time.Second)}
+	if server == "" {
+		return Pin{}, errors.New("a pin needs the name of a server")
+	}
+	err := p.change(ctx, func(pins []Pin) ([]Pin, error) {
+		if i := indexPin(pins, server); i >= 0 {
+			old := pins[i]
+			err := old.check(pin.SHA256)
+			pin = old
+			return nil, err
+		}
+		return append(pins, pin), nil
+	})
+	return pin, err
+}
+
+// Replace pins a leaf whatever was pinned before: the operator compared it.
+func (p *Pins) Replace(ctx context.Context, server, applicationURI string, leaf []byte) error {
+	pin := Pin{Server: server, ApplicationURI: applicationURI, SHA256: Fingerprint(leaf), Added: p.now().UTC().Truncate(time.Second)}
+	return p.change(ctx, func(pins []Pin) ([]Pin, error) {
+		if i := indexPin(pins, server); i >= 0 {
+			pins[i] = pin
+			return pins, nil
+		}
+		return append(pins, pin), nil
+	})
+}
+
+// change rewrites the file under its lock; edit gives nil for "leave it".
+func (p *Pins) change(ctx context.Context, edit func([]Pin) ([]Pin, error)) error {
+	unlock, err := lock(ctx, filepath.Join(filepath.Dir(p.path), "."+filepath.Base(p.path)+".lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pins, err := p.read()
+	if err != nil {
+		return err
+	}
+	pins, err = edit(pins)
+	if err != nil || pins == nil {
+		return err
+	}
+	data, err := encodePins(pins)
+	if err != nil {
+		return err
+	}
+	return WriteFileAtomic(p.path, data, 0o600)
+}
+
+func (p *Pins) read() ([]Pin, error) {
+	data, err := ReadBounded(p.path, maxPins)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	pins, err := decodePins(data)
+	if err != nil {
+		return nil, &FileError{Path: p.path, Err: fmt.Errorf("%w: %w", ErrDamaged, err),
+			hint: "restore the file, or remove it and pin the servers again after comparing their fingerprints"}
+	}
+	return pins, nil
+}
+
+func indexPin(pins []Pin, server string) int {
+	return slices.IndexFunc(pins, func(p Pin) bool { return p.Server == server })
+}
+
+type pinsFile struct {
+	Schema string `json:"schema"`
+	Pins   []Pin  `json:"pins"`
+}
+
+func encodePins(pins []Pin) ([]byte, error) {
+	data, err := json.MarshalIndent(pinsFile{pinsSchema, pins}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode pins: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// decodePins is strict: a pin that is misread is a server that is not checked.
+func decodePins(data []byte) ([]Pin, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var file pinsFile
+	if err := d.Decode(&file); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more after the JSON value")
+	}
+	if file.Schema != pinsSchema {
+		return nil, fmt.Errorf("schema is %q, expected %q", file.Schema, pinsSchema)
+	}
+	for i, pin := range file.Pins {
+		switch parsed, err := ParsePin(pin.SHA256); {
+		case pin.Server == "":
+			return nil, fmt.Errorf("pin %d names no server", i+1)
+		case err != nil || parsed != pin.SHA256:
+			return nil, fmt.Errorf("pin %d has no usable sha256", i+1)
+		case indexPin(file.Pins, pin.Server) != i:
+			return nil, fmt.Errorf("pin %d is a second one for the same server", i+1)
+		}
+	}
+	return file.Pins, nil
+}
