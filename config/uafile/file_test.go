@@ -16,10 +16,15 @@ import (
 	"github.com/uapush/uapush/config/uafile"
 )
 
-// fromHex reads hex digits; blanks and line ends do not count.
+// fromHex reads hex digits; blanks, line ends and what follows a # do not count.
 func fromHex(t testing.TB, text string) []byte {
 	t.Helper()
-	b, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
+	var digits strings.Builder
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
 	if err != nil {
 		t.Fatal(err)
 	}
