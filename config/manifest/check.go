@@ -75,12 +75,11 @@ func (m *Manifest) checkSettings(path string, s SecuritySettings) {
 	none := config.ModeNone.String()
 	secureModes := slices.ContainsFunc(s.Modes, func(mode string) bool { return mode != none })
 	securePolicies := slices.ContainsFunc(s.Policies, func(p string) bool { return p != config.PolicyNone })
-	if i := slices.Index(s.Policies, config.PolicyNone); i >= 0 && !slices.Contains(s.Modes, none) {
-		m.problem(fmt.Sprintf("%s.policies[%d]", path, i), "the policy None is no use with the modes "+strings.Join(s.Modes, ", "),
-			"remove it, or add None to modes")
-	}
-	if secureModes && !securePolicies {
-		m.problem(path+".policies", "expected a policy other than None for the modes "+strings.Join(s.Modes, ", "), "add one, such as Basic256Sha256")
+	offered := strings.Join(s.Modes, ", ")
+	if i := slices.Index(s.Policies, config.PolicyNone); secureModes && !securePolicies {
+		m.problem(path+".policies", "expected a policy other than None for the modes "+offered, "add one, such as Basic256Sha256")
+	} else if i >= 0 && !slices.Contains(s.Modes, none) {
+		m.problem(fmt.Sprintf("%s.policies[%d]", path, i), "the policy None is no use with the modes "+offered, "remove it, or add None to modes")
 	}
 	if securePolicies && !m.stated(path+".certificateGroup") {
 		m.problem(path, "expected a certificateGroup for policies other than None, found none", "add certificateGroup: with the name of a group")

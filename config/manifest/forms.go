@@ -19,6 +19,7 @@ type form struct {
 	pattern string                                // of other texts, for the schema; "" permits the names only
 	parse   func(string) (value, problem, advice) // of other texts; nil permits any
 	example string
+	advice  string // for a text that is none of the names; "" suggests the nearest one
 }
 
 type (
@@ -31,7 +32,7 @@ type (
 func formOf(name string) form {
 	switch name {
 	case "version":
-		return form{what: "the version of the format", names: []string{Version}, example: Version}
+		return form{what: "the version of the format", names: []string{Version}, example: Version, advice: "this program reads " + Version + "; a newer format needs a newer uapush"}
 	case "kind":
 		return form{what: "a kind", names: []string{Kind}, example: Kind}
 	case "name":
@@ -128,7 +129,7 @@ func (f form) read(text string) (value, problem, advice) {
 			return v, "", ""
 		}
 	}
-	if len(f.names) == 0 {
+	if len(f.names) == 0 || f.parse != nil && strings.ContainsAny(text, ":=") {
 		return "", problem, advice
 	}
 	problem = "expected " + f.what + " (" + strings.Join(f.names, ", ") + ")"
@@ -136,7 +137,9 @@ func (f form) read(text string) (value, problem, advice) {
 		problem += " or its full form"
 	}
 	problem += ", found " + quote(text)
-	if near, ok := nearest(text, f.names); ok {
+	if near, ok := nearest(text, f.names); f.advice != "" {
+		advice = f.advice
+	} else if ok {
 		advice = "did you mean " + near + "?"
 	}
 	return "", problem, advice

@@ -85,6 +85,8 @@ func (d decoder) wrong(n *node, path, expected string) {
 	switch {
 	case n.kind == aNothing:
 		advice = "write a value, or leave the field out"
+	case n.kind == anObject && expected != "a list":
+		advice = "a text with a colon in it needs quotes"
 	case expected == "a list" && n.kind == aText:
 		advice = "write it in brackets: [" + n.text + "]"
 	case (n.kind == aNumber || n.kind == aTruth) && expected != "an object" && expected != "a list":
@@ -266,7 +268,16 @@ func exampleOf(f reflect.StructField) string {
 			return "[" + formOf(name).example + "]"
 		}
 	}
-	return "…"
+	if f.Type.Kind() != reflect.Struct {
+		return "…"
+	}
+	var parts []string
+	for i := range f.Type.NumField() {
+		if inner := f.Type.Field(i); inner.Tag.Get("need") == "yes" {
+			parts = append(parts, inner.Tag.Get("key")+": "+exampleOf(inner))
+		}
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -45,7 +45,7 @@ func parseURL(text string, schemes []string, example string) (value, problem, ad
 		return wrong("")
 	}
 	if !slices.Contains(schemes, u.Scheme) || !strings.HasPrefix(text, u.Scheme+"://") {
-		if near, ok := nearest(u.Scheme, schemes); ok && u.Scheme != "" {
+		if near, ok := nearest(u.Scheme, schemes); ok && u.Scheme != "http" { // http is no typing error
 			return "", "expected a URL such as " + example + ", found the scheme " + quote(u.Scheme), "did you mean " + near + "://?"
 		}
 		return wrong("")
