@@ -227,8 +227,8 @@ var bad = []struct {
 	{"purpose", "types: [RsaSha256]", "types: [RsaSha256]\n    purpose: Application", []string{
 		`19:14: certificateGroups[0].purpose: expected a purpose (ApplicationCertificate, HttpsCertificate, UserCertificate, TlsCertificate) or its full form, found "Application" (write i=12560 or nsu=URI;s=Name)`,
 	}},
-	{"validation", "types: [RsaSha256]", "types: [RsaSha256]\n    validation: [CheckRevocationStatusOfline]", []string{
-		`19:18: certificateGroups[0].validation[0]: expected a validation option (SuppressCertificateExpired, SuppressHostNameInvalid, SuppressRevocationStatusUnknown, SuppressIssuerCertificateExpired, SuppressIssuerRevocationStatusUnknown, CheckRevocationStatusOnline, CheckRevocationStatusOffline), found "CheckRevocationStatusOfline" (did you mean CheckRevocationStatusOnline?)`,
+	{"validation", "types: [RsaSha256]", "types: [RsaSha256]\n    validation: [SuppressHostnameInvalid]", []string{
+		`19:18: certificateGroups[0].validation[0]: expected a validation option (SuppressCertificateExpired, SuppressHostNameInvalid, SuppressRevocationStatusUnknown, SuppressIssuerCertificateExpired, SuppressIssuerRevocationStatusUnknown, CheckRevocationStatusOnline, CheckRevocationStatusOffline), found "SuppressHostnameInvalid" (did you mean SuppressHostNameInvalid?)`,
 	}},
 	{"self in other case", "[self, ca]", "[Self, ca]", []string{
 		`19:23: certificateGroups[0].trust.trusted[0]: expected self, ca or a file, found "Self" (write self, or ./Self for a file of that name)`,
@@ -263,10 +263,11 @@ var bad = []struct {
 	{"subject with long country", "subject: CN=PLC1/O=Plant", "subject: CN=PLC1/C=Germany", []string{
 		`20:41: certificateGroups[0].certificates.RsaSha256.subject: expected a subject such as CN=PLC1/O=Plant, found the country "Germany" (a country has two letters, such as DE)`,
 	}},
-	{"IP address as host name", "subject: CN=PLC1/O=Plant", "dnsNames: [192.0.2.1], ipAddresses: [plc1, fe80::1%eth0]", []string{
+	{"IP address as host name", "subject: CN=PLC1/O=Plant", "dnsNames: [192.0.2.1], ipAddresses: [plc1, fe80::1, 'fe80::1%eth0']", []string{
 		`20:43: certificateGroups[0].certificates.RsaSha256.dnsNames[0]: expected a host name, found the IP address 192.0.2.1 (move it to ipAddresses)`,
 		`20:69: certificateGroups[0].certificates.RsaSha256.ipAddresses[0]: expected an IP address, found "plc1" (host names belong to dnsNames)`,
 		`20:75: certificateGroups[0].certificates.RsaSha256.ipAddresses[1]: expected an IP address, found an object (a text with a colon in it needs quotes)`,
+		`20:84: certificateGroups[0].certificates.RsaSha256.ipAddresses[2]: expected an IP address, found "fe80::1%eth0" with a zone (a certificate cannot hold a zone: leave out "%eth0")`,
 	}},
 	{"host name", "subject: CN=PLC1/O=Plant", "dnsNames: ['*.plant.example', plc1_a]", []string{
 		`20:43: certificateGroups[0].certificates.RsaSha256.dnsNames[0]: expected a host name, found "*.plant.example" (write it as in plc1.plant.example, without scheme, port or wildcard)`,
@@ -295,6 +296,29 @@ var bad = []struct {
 	{"service", "update:", "authorizationServices:\n  - {name: gds, serviceCertificates: [a.pem, a.pem]}\nupdate:", []string{
 		`22:5: authorizationServices[0].serviceUri: expected serviceUri, found none (add serviceUri: urn:plant:tokens)`,
 		`22:46: authorizationServices[0].serviceCertificates[1]: "a.pem" is given twice; the first is in line 22 (keep one of the two)`,
+	}},
+	{"truth value instead of text", "name: line-a", "name: true", []string{
+		`4:9: endpoint.name: expected a name, found the truth value true (put it in quotes: "true")`,
+	}},
+	{"value is an object", "name: line-a", "name: {a: b}", []string{
+		`4:9: endpoint.name: expected a name, found an object (a text with a colon in it needs quotes)`,
+	}},
+	{"nested too deep", "", "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", []string{
+		`1:36: lists and objects are nested more than 32 deep ()`,
+	}},
+	{"dashes nested too deep", "", "- - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - - a", []string{
+		`1:65: lists and objects are nested more than 32 deep ()`,
+	}},
+	{"URL with a bad port", "opc.tcp://plc1:4843", "opc.tcp://plc1:70000", []string{
+		`6:18: endpoint.endpointUrls[0]: expected a port from 1 to 65535, found "70000" ()`,
+	}},
+	{"policy URI without a scheme", "[Basic256Sha256]", "['//opcfoundation.org/UA']", []string{
+		`12:16: securitySettings[0].policies[0]: expected a SecurityPolicy (None, Basic256Sha256, Aes128_Sha256_RsaOaep, Aes256_Sha256_RsaPss, ECC_nistP256, ECC_nistP384, ECC_brainpoolP256r1, ECC_brainpoolP384r1, ECC_curve25519, ECC_curve448, Basic256, Basic128Rsa15) or its full form, found "//opcfoundation.org/UA" (a URI has a scheme, such as urn: or http:)`,
+	}},
+	{"numbers in a list", "[self, ca]", "[1, 2.5, null]", []string{
+		`19:23: certificateGroups[0].trust.trusted[0]: expected self, ca or a file, found the number 1 (put it in quotes: "1")`,
+		`19:26: certificateGroups[0].trust.trusted[1]: expected self, ca or a file, found the number 2.5 (put it in quotes: "2.5")`,
+		`19:31: certificateGroups[0].trust.trusted[2]: expected self, ca or a file, found nothing (write a value, or leave the field out)`,
 	}},
 	{"many at once", "  port: 4843\n  endpointUrls: [opc.tcp://plc1:4843]", "  port: 70000\n  endpointUrls: [plc1]\n  transportProfile: tcp", []string{
 		`5:9: endpoint.port: expected a port from 1 to 65535, found the number 70000 (write a plain number such as 4843)`,

@@ -33,8 +33,8 @@ func Write(w io.Writer, app config.Application, s Selection) error {
 	if !ok {
 		return fmt.Errorf("%w: port %d, network %q", ErrNoEndpoint, s.Port, s.Network)
 	}
-	if !utf8.ValidString(s.Application + s.Network) {
-		return fmt.Errorf("write manifest: application %q or network %q is no UTF-8 text", s.Application, s.Network)
+	if !sayable(s.Application) || !sayable(s.Network) {
+		return fmt.Errorf("write manifest: application %q or network %q is no text for a manifest", s.Application, s.Network)
 	}
 	parts := compose(app, e, s)
 	// What the parser refuses is left out, one value or record after the other.
@@ -248,8 +248,11 @@ func scalar(text string) string {
 }
 
 func flow(texts []string) string {
-	if len(texts) == 0 {
+	switch {
+	case len(texts) == 0:
 		return ""
+	case len(texts) > maxEntries:
+		return `[""]` // refused, as in quoted
 	}
 	parts := make([]string, len(texts))
 	for i, t := range texts {
@@ -264,9 +267,9 @@ var (
 )
 
 // quoted writes a text as it is where YAML takes it for a text, else as JSON.
-// What is no UTF-8 becomes "", which the parser refuses where it matters.
+// What a manifest cannot hold becomes "", which the parser refuses.
 func quoted(text string) string {
-	if !utf8.ValidString(text) {
+	if !sayable(text) {
 		return `""`
 	}
 	if plain.MatchString(text) && !reserved.MatchString(text) {
@@ -279,4 +282,9 @@ func quoted(text string) string {
 		return `""`
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func sayable(text string) bool {
+	return utf8.ValidString(text) && len(text) <= maxText &&
+		!strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && c != '\t' && forbidden(c) })
 }
