@@ -43,6 +43,9 @@ type codec interface {
 // list moves an array of plain values or structures.
 func list[T any](c codec, field string, items *[]T, minSize int, move func(codec, *T)) {
 	n := c.count(field, len(*items), minSize)
+	if n > len(*items) {
+		*items = make([]T, 0, n) // decoding; n fits into what is left
+	}
 	for i := 0; i < n && !c.failed(); i++ {
 		c.element(field, i)
 		move(c, at(items, i))

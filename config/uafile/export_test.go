@@ -1,0 +1,10 @@
+package uafile
+
+// RecordBytes gives the bytes of the records that were read, by list.
+func (f *File) RecordBytes() map[string][][]byte {
+	all := map[string][][]byte{}
+	for field, kept := range f.kept {
+		all[field] = kept.raw
+	}
+	return all
+}
