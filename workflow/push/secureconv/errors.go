@@ -55,3 +55,7 @@ func (e *LimitError) Error() string {
 }
 
 func (e *LimitError) Unwrap() error { return e.Status }
+
+// ErrServerCertificate: the server proved, or tried, to be another one than the
+// client was told to talk to.
+var ErrServerCertificate = errors.New("server uses another certificate than the one that was validated")

@@ -2,11 +2,27 @@ package secureconv
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
+	"github.com/gopcua/opcua/uacp"
+)
+
+const (
+	defaultConnections = 1000
+	defaultHandshake   = 10 * time.Second
+	defaultMaxLifetime = time.Hour
+	minLifetime        = time.Second
+	acceptRetries      = 20
+	acceptPause        = 50 * time.Millisecond
 )
 
 // Action is what an Intercept decides about one response.
@@ -27,18 +43,169 @@ type OpenRequest struct {
 	Remote            net.Addr
 }
 
-// ServerConfig says what one listener offers.
+// ServerConfig says what one listener offers. Its functions are called from many
+// goroutines.
 type ServerConfig struct {
-	Limits           Limits // zero fields are the defaults
-	MaxConnections   int    // 0 is 1000
-	MaxTokenLifetime time.Duration
-	Identity         func(thumbprint []byte) (Identity, bool) // which of our identities a client addressed: SHA-1 of its leaf
-	Accept           func(o OpenRequest) error                // a ua.StatusCode refuses; called before anything is answered, at renewals too
-	Handle           func(ctx context.Context, ch *Channel, req ua.Request) ua.Response
-	Intercept        func(ch *Channel, service string, resp ua.Response) Action // optional; may delay
-	HandshakeTimeout time.Duration                                              // from the connection to the opened channel; 0 is 10 s
+	Limits           Limits        // zero fields are the defaults
+	MaxConnections   int           // 0 is 1000
+	MaxTokenLifetime time.Duration // 0 is an hour
+
+	// Identity is which of our identities a client addressed, by the SHA-1 of its
+	// leaf. nil offers SecurityPolicy None only.
+	Identity func(thumbprint []byte) (Identity, bool)
+
+	// Accept refuses a client with a ua.StatusCode, which it is told. It is called
+	// before anything is answered, and at renewals too. nil accepts everybody.
+	Accept func(o OpenRequest) error
+
+	// Handle answers a request, each in its own goroutine, at most 32 of a channel
+	// at a time. ctx ends with the connection. nil is Bad_ServiceUnsupported.
+	Handle func(ctx context.Context, ch *Channel, req ua.Request) ua.Response
+
+	// Intercept sees each response, with the name of the service that was asked
+	// for, before it is sent; it may delay it. Optional.
+	Intercept func(ch *Channel, service string, resp ua.Response) Action
+
+	// Panicked is told about a Handle that panicked, or whose response cannot be
+	// encoded (stack is nil then); the client gets a fault. Optional.
+	Panicked func(value any, stack []byte)
+
+	HandshakeTimeout time.Duration // from the connection to the opened channel; 0 is 10 s
 	Traffic          *Traffic
 }
 
-// Serve accepts connections until ctx ends or l is closed.
-func Serve(ctx context.Context, l net.Listener, cfg ServerConfig) error { return errors.ErrUnsupported }
+func (cfg ServerConfig) orDefault() ServerConfig {
+	cfg.Limits = cfg.Limits.orDefault()
+	if cfg.MaxConnections <= 0 {
+		cfg.MaxConnections = defaultConnections
+	}
+	if cfg.MaxTokenLifetime <= 0 {
+		cfg.MaxTokenLifetime = defaultMaxLifetime
+	}
+	if cfg.HandshakeTimeout <= 0 {
+		cfg.HandshakeTimeout = defaultHandshake
+	}
+	return cfg
+}
+
+// server is one Serve.
+type server struct {
+	cfg         ServerConfig
+	lastChannel atomic.Uint32
+	lastToken   atomic.Uint32
+	connections chan struct{} // a place for each
+	opens       chan struct{} // a place for each OPN being decrypted: they cost, and anybody can send them
+	work        sync.WaitGroup
+}
+
+// Serve accepts connections until ctx ends or l is closed, and returns when all
+// connections are closed and all handlers have returned: nil, or what Accept of
+// the listener keeps failing with. It closes l.
+func Serve(ctx context.Context, l net.Listener, cfg ServerConfig) error {
+	cfg = cfg.orDefault()
+	s := &server{
+		cfg:         cfg,
+		connections: make(chan struct{}, cfg.MaxConnections),
+		opens:       make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+	}
+	var seed [4]byte
+	_, _ = rand.Read(seed[:])                                // never fails
+	s.lastChannel.Store(binary.LittleEndian.Uint32(seed[:])) // so that a channel of before a restart is not mistaken for a new one
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	err := s.accept(ctx, l)
+	stop()
+	l.Close()
+	cancel()
+	s.work.Wait()
+	return err
+}
+
+func (s *server) accept(ctx context.Context, l net.Listener) error {
+	for failures := 0; ; {
+		conn, err := l.Accept()
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case err != nil: // too many open files, a connection reset before it was accepted
+			if failures++; failures > acceptRetries {
+				return fmt.Errorf("accept: %w", err)
+			}
+			select {
+			case <-time.After(acceptPause):
+			case <-ctx.Done():
+				return nil
+			}
+			continue
+		}
+		failures = 0
+		select {
+		case s.connections <- struct{}{}:
+			s.work.Go(func() {
+				defer func() { <-s.connections }()
+				s.connection(ctx, conn)
+			})
+		default:
+			refuse(newFrames(conn, s.cfg.Traffic), ua.StatusBadTCPServerTooBusy, acceptPause)
+			conn.Close()
+		}
+	}
+}
+
+// connection runs one connection to its end.
+func (s *server) connection(ctx context.Context, conn net.Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	ch := &Channel{server: s, cancel: cancel, conversation: &conversation{frames: newFrames(conn, s.cfg.Traffic)}}
+	defer ch.requests.Wait()
+	defer cancel()
+	_ = conn.SetReadDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
+	err := ch.hello()
+	if err == nil {
+		err = ch.serve(ctx)
+	}
+	if ch.isClosing() { // asked for by CloseAfterResponse, which also bounds the wait
+		ch.requests.Wait()
+		ch.linger()
+		return
+	}
+	var status ua.StatusCode
+	if errors.As(err, &status) {
+		_ = conn.SetWriteDeadline(time.Now().Add(lingerTime)) // a response that is stuck gives way
+		ch.sendMu.Lock()
+		refuse(ch.frames, status, lingerTime)
+		ch.sendMu.Unlock()
+		ch.linger()
+	}
+}
+
+func (ch *Channel) hello() (err error) {
+	if ch.agreed, err = hearHello(ch.frames, ch.server.cfg.Limits); err != nil {
+		return err
+	}
+	ch.pieces.limits = ch.agreed.receive
+	return nil
+}
+
+// refuse sends an ERR message. Its reason stays empty: the status says all that
+// somebody unknown needs to hear.
+func refuse(f *frames, status ua.StatusCode, timeout time.Duration) {
+	m := uacp.Error{ErrorCode: uint32(status)}
+	if body, err := m.Encode(); err == nil {
+		_ = f.control("ERR", body, timeout)
+	}
+}
+
+// next counts on, never 0.
+func next(counter *atomic.Uint32) uint32 {
+	for {
+		if n := counter.Add(1); n != 0 {
+			return n
+		}
+	}
+}

@@ -50,7 +50,9 @@ func (t *Traffic) change(f func(*TrafficCount)) {
 func (t *Traffic) in(n int)  { t.change(func(c *TrafficCount) { c.BytesIn += n }) }
 func (t *Traffic) out(n int) { t.change(func(c *TrafficCount) { c.BytesOut += n }) }
 
-func (t *Traffic) privateKey(n int) { t.change(func(c *TrafficCount) { c.PrivateKeyOps += n }) }
+// PrivateKey counts n private-key operations done outside of the channel, for
+// Sign and DecryptSecret. Those of OpenSecureChannel are counted here.
+func (t *Traffic) PrivateKey(n int) { t.change(func(c *TrafficCount) { c.PrivateKeyOps += n }) }
 
 func (t *Traffic) request(service string) {
 	t.change(func(c *TrafficCount) {
