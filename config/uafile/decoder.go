@@ -17,6 +17,7 @@ type decoder struct {
 	namespaces []string // URIs; the first has index 1
 	form       Layout
 	kept       map[string]keptRecords // where the records are
+	room       int                    // bytes that namespace URIs may still take in NodeIds
 	path
 	truncated    bool // the failure is that the data ended
 	carriedIndex int  // the highest namespace index in what was skipped

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -15,7 +14,9 @@ import (
 // encoder appends to buf. It writes null for what is empty (OPC 10000-6, 5.2.5).
 type encoder struct {
 	buf        []byte
-	namespaces []string // grows by the URIs that the file lacks
+	namespaces map[string]int // index by URI
+	added      []string       // the URIs that the file lacked, in the order of their indices
+	next       int            // index of the next one
 	form       Layout
 	// kept are the records that were read, plain the same records as this
 	// encoder writes them, which is how it knows a record again.
@@ -25,6 +26,16 @@ type encoder struct {
 	written map[string][][]byte
 	path
 	err error
+}
+
+func newEncoder(form Layout, namespaces []string) *encoder {
+	e := &encoder{form: form, namespaces: map[string]int{}, next: len(namespaces) + 1, written: map[string][][]byte{}}
+	for i, uri := range namespaces {
+		if _, ok := e.namespaces[uri]; !ok {
+			e.namespaces[uri] = i + 1
+		}
+	}
+	return e
 }
 
 func (e *encoder) failed() bool   { return e.err != nil }
@@ -99,18 +110,19 @@ func (e *encoder) namespace(field, uri string) uint16 {
 	if uri == "" || uri == config.NamespaceOPCUA {
 		return 0
 	}
-	i := slices.Index(e.namespaces, uri)
-	if i < 0 {
-		i = len(e.namespaces)
-		if !utf8.ValidString(uri) {
-			e.failAt(field, "namespace %q is not UTF-8", uri)
-		}
-		e.namespaces = append(e.namespaces, uri)
+	if i, ok := e.namespaces[uri]; ok && i <= math.MaxUint16 {
+		return uint16(i)
 	}
-	if i >= math.MaxUint16 {
-		e.failAt(field, "there are too many namespaces for %q", uri)
+	switch {
+	case !utf8.ValidString(uri):
+		e.failAt(field, "namespace %q is not UTF-8", uri)
+	case e.next > math.MaxUint16:
+		e.failAt(field, "no index is left for the namespace %q", uri)
 	}
-	return uint16(i + 1)
+	e.namespaces[uri] = e.next
+	e.added = append(e.added, uri)
+	e.next++
+	return uint16(e.next - 1)
 }
 
 func (e *encoder) qualifiedName(field string, namespace, name *string) {

@@ -8,3 +8,8 @@ func (f *File) RecordBytes() map[string][][]byte {
 	}
 	return all
 }
+
+// Parts gives what lies between the lengths of the file.
+func (f *File) Parts() (namespaces, header, body []byte) {
+	return f.namespaceList, f.header, f.body
+}

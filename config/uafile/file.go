@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/uapush/uapush/config"
 )
@@ -38,7 +37,7 @@ type File struct {
 // New gives a file without records, to encode from scratch.
 func New(l Layout) *File {
 	f := &File{form: l}
-	e := encoder{}
+	e := newEncoder(l, nil)
 	for _, id := range []config.NodeID{fileEncodingID, l.encodingID()} {
 		e.nodeID("", &id)
 		e.buf = append(e.buf, 1)
@@ -109,7 +108,7 @@ func Decode(stream []byte) (*File, error) {
 		return nil, &Error{Offset: len(stream), What: "the stream ends inside the file"}
 	}
 	data := bytes.Clone(stream[:n])
-	d := &decoder{data: data, end: n, kept: map[string]keptRecords{}}
+	d := &decoder{data: data, end: n, kept: map[string]keptRecords{}, room: 1<<20 + 16*n}
 	f := &File{kept: d.kept}
 	d.fileEnvelope()
 	f.fileType = data[:d.off-4]
@@ -163,7 +162,10 @@ func (f *File) Application() config.Application {
 	if len(f.body) == 0 {
 		return app
 	}
-	d := &decoder{data: f.body, end: len(f.body), namespaces: f.namespaces, form: f.form, kept: map[string]keptRecords{}}
+	d := &decoder{
+		data: f.body, end: len(f.body), namespaces: f.namespaces, form: f.form,
+		kept: map[string]keptRecords{}, room: math.MaxInt,
+	}
 	application(d, &app) // Decode did the same without an error
 	return app
 }
@@ -178,31 +180,29 @@ func (f *File) Encode(app config.Application) ([]byte, error) {
 	if f.form != Layout105_05 && f.form != Layout105_06 {
 		return nil, &Error{Offset: -1, What: fmt.Sprintf("%s is no known layout", f.form)}
 	}
-	e := &encoder{form: f.form, namespaces: slices.Clone(f.namespaces), kept: f.kept, written: map[string][][]byte{}}
+	e := newEncoder(f.form, f.namespaces)
 	if len(f.body) > 0 {
-		read := f.Application()
-		plain := &encoder{form: f.form, namespaces: e.namespaces, written: map[string][][]byte{}}
+		read, plain := f.Application(), newEncoder(f.form, f.namespaces)
 		if application(plain, &read); plain.err != nil {
 			return nil, plain.err
 		}
-		e.plain = plain.written
+		e.kept, e.plain = f.kept, plain.written
 	}
 	if application(e, &app); e.err != nil {
 		return nil, e.err
 	}
-	added := e.namespaces[len(f.namespaces):]
-	if len(added) > 0 && f.carriedIndex > len(f.namespaces) {
+	if len(e.added) > 0 && f.carriedIndex > len(f.namespaces) {
 		return nil, &Error{Offset: -1, Field: "Namespaces", What: fmt.Sprintf(
-			"cannot add %q: values that are carried through use index %d, which has no URI", added[0], f.carriedIndex)}
+			"cannot add %q: values that are carried through use index %d, which has no URI", e.added[0], f.carriedIndex)}
 	}
-	return f.assemble(added, e.buf)
+	return f.assemble(e.added, e.buf)
 }
 
 // assemble puts the parts of a file together.
 func (f *File) assemble(added []string, body []byte) ([]byte, error) {
 	namespaces := f.namespaceList
 	if len(added) > 0 {
-		e := encoder{}
+		e := newEncoder(f.form, nil)
 		e.length(int32(len(f.namespaces) + len(added)))
 		e.buf = append(e.buf, namespaces[4:]...)
 		for _, uri := range added {

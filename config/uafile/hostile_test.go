@@ -121,6 +121,8 @@ func TestMalformedStreams(t *testing.T) {
 		{"a type without a namespace", group(name, []byte{0, 0}, u32(1), []byte{3, 9, 0}, null, null, u32(0)), "CertificateGroups[0].CertificateTypes[0]"},
 		{"1e9 types", group(name, []byte{0, 0}, u32(1e9), null, u32(0)), "CertificateGroups[0].CertificateTypes"},
 		{"a key without a namespace", wrap(null, header, slices.Concat(u32(0), u32(1), []byte{1, 0}, null, bytes.Repeat(null, 12))), "ConfigurationProperties[0].Key"},
+		{"a namespace that is null", wrap(slices.Concat(u32(1), null), header,
+			slices.Concat(u32(0), null, bytes.Repeat(null, 5), u32(1), name, []byte{1, 1, 0, 0}, bytes.Repeat(null, 8))), "CertificateGroups[0].Purpose"},
 		{"a namespace with a semicolon in a NodeId", wrap(slices.Concat(u32(1), u32(3), []byte("a;b")), header,
 			slices.Concat(u32(0), null, bytes.Repeat(null, 5), u32(1), name, []byte{1, 1, 0, 0}, bytes.Repeat(null, 8))), "CertificateGroups[0].Purpose"},
 	}
@@ -138,10 +140,11 @@ func TestMalformedStreams(t *testing.T) {
 	}
 }
 
-func TestValuesThatAreCarried(t *testing.T) {
+// carriedValues has a Variant of every kind.
+func carriedValues() map[string][]byte {
 	str := []byte{1, 0, 0, 0, 'x'}
 	id := []byte{0, 1}
-	tests := map[string][]byte{
+	return map[string][]byte{
 		"null":             {0},
 		"Boolean":          {1, 1},
 		"SByte":            {2, 1},
@@ -178,7 +181,10 @@ func TestValuesThatAreCarried(t *testing.T) {
 		"matrix":           slices.Concat([]byte{0xC1}, u32(4), []byte{1, 0, 1, 0}, u32(2), u32(2), u32(2)),
 		"32 Variants deep": nested(31),
 	}
-	for name, value := range tests {
+}
+
+func TestValuesThatAreCarried(t *testing.T) {
+	for name, value := range carriedValues() {
 		t.Run(name, func(t *testing.T) {
 			stream := withValue(value...)
 			f := decode(t, stream)
@@ -268,7 +274,7 @@ func TestEncodeRefuses(t *testing.T) {
 // The memory that decoding takes is bounded by the length of the stream, not by
 // what the stream says.
 func TestHostileStreamsTakeLittleMemory(t *testing.T) {
-	const budget = 8 << 20
+	const budget = 16 << 20
 	header := bytes.Repeat(null, 5)
 	tests := map[string][]byte{
 		"1e9 namespaces":       wrap(u32(1e9), header, nil),
@@ -279,6 +285,9 @@ func TestHostileStreamsTakeLittleMemory(t *testing.T) {
 		"100,000 Diagnostics":  withValue(append([]byte{25}, bytes.Repeat([]byte{0x40}, 100_000)...)...),
 		"100,000 null strings": wrap(slices.Concat(u32(100_000), bytes.Repeat(null, 100_000)), header, nil),
 	}
+	uri := slices.Concat(u32(1), u32(100_000), bytes.Repeat([]byte{'u'}, 100_000))
+	tests["a long URI 100,000 times"] = wrap(uri, header, slices.Concat(u32(0), null, bytes.Repeat(null, 5),
+		u32(1), null, null, []byte{0, 0}, u32(100_000), bytes.Repeat([]byte{1, 1, 0, 0}, 100_000), null, u32(0), bytes.Repeat(null, 5)))
 	for name, stream := range tests {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats

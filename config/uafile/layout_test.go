@@ -38,6 +38,26 @@ func TestLayoutOf105_05(t *testing.T) {
 	}
 }
 
+// The bytes were made by hand; no other stack has seen them.
+func TestHeaderIsCarriedThrough(t *testing.T) {
+	f := decode(t, vector(t, "header"))
+	want := config.Application{Version: 1, CertificateGroups: []config.CertificateGroup{
+		{Record: config.Record{Name: "g"}, Purpose: "nsu=urn:b;i=5"},
+	}}
+	if got := f.Application(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	_, header, _ := f.Parts()
+	want.CertificateGroups[0].Purpose = "nsu=urn:c;i=5"
+	changed := decode(t, encode(t, f, want))
+	if got := changed.Application(); !reflect.DeepEqual(got, want) {
+		t.Errorf("changed: got  %+v\nwant %+v", got, want)
+	}
+	if _, got, _ := changed.Parts(); !bytes.Equal(got, header) {
+		t.Errorf("header: got %x, want %x", got, header)
+	}
+}
+
 func TestLayout105_05HasNoIssuersOrDates(t *testing.T) {
 	tests := map[string]config.ServiceCertificate{
 		"AuthorizationServices[0].ServiceCertificate[0].Issuers":   {Issuers: [][]byte{{1}}},

@@ -33,6 +33,10 @@ func (d *decoder) nodeID(field string, v *config.NodeID) {
 	if strings.Contains(uri, ";") {
 		d.failAt(field, "namespace URI %q with a semicolon cannot be written in a NodeId", uri)
 	}
+	// A few bytes on the wire can name a long URI, over and over.
+	if d.room -= len(uri); d.room < 0 {
+		d.failAt(field, "the namespace URIs of all NodeIds take too much room")
+	}
 	switch {
 	case d.err != nil:
 	case uri != "":
