@@ -1,0 +1,162 @@
+package part12
+
+import (
+	"crypto/x509"
+	"maps"
+	"slices"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/workflow/push/sim/internal/space"
+)
+
+// transaction holds what is staged until ApplyChanges. There is one per server; it
+// belongs to a Session and to one application's Object (7.10.2).
+type transaction struct {
+	app     *Application
+	session string
+	trust   map[string]trustList
+	slots   map[slotKey]slot // Key and Chain only
+	queue   []slotKey        // slots in the order they were staged
+}
+
+type slotKey struct {
+	group string
+	kind  config.NodeID
+}
+
+// begin gives the Session's transaction, a new one if there is none. The caller
+// asked mayStage.
+func (a *Application) begin(acc *space.Access) *transaction {
+	if a.d.tx == nil {
+		a.d.tx = &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]slot{}}
+		a.diagnostics = Diagnostics{Phase: Active, Start: a.d.opt.Clock()}
+	}
+	return a.d.tx
+}
+
+func (tx *transaction) affectList(name string) {
+	if d := &tx.app.diagnostics; !slices.Contains(d.TrustLists, name) {
+		d.TrustLists = append(d.TrustLists, name)
+	}
+}
+
+func (tx *transaction) stage(k slotKey, s slot) {
+	tx.slots[k] = s
+	tx.queue = append(slices.DeleteFunc(tx.queue, func(o slotKey) bool { return o == k }), k)
+	if d := &tx.app.diagnostics; !slices.Contains(d.Groups, k.group) {
+		d.Groups = append(d.Groups, k.group)
+	}
+}
+
+// endTransaction drops what is staged and closes the lists that are still open
+// for writing. Changes that take effect were taken out before.
+func (d *Device) endTransaction(result ua.StatusCode, errs []TransactionError) {
+	a := d.tx.app
+	for _, h := range d.handles {
+		if h.app == a && h.group != "" && h.mode&modeWrite != 0 {
+			d.drop(h)
+		}
+	}
+	a.diagnostics.Phase, a.diagnostics.End = Completed, d.opt.Clock()
+	a.diagnostics.Result, a.diagnostics.Errors = result, errs
+	d.tx = nil
+}
+
+// owned finds the transaction for ApplyChanges and CancelChanges.
+func (a *Application) owned(acc *space.Access) error {
+	switch tx := a.d.tx; {
+	case tx == nil || tx.app != a:
+		return ua.StatusBadNothingToDo
+	case tx.session != acc.SessionID:
+		return ua.StatusBadSessionIDInvalid
+	}
+	return nil
+}
+
+// cancelChanges is CancelChanges (7.10.11).
+func (a *Application) cancelChanges(acc *space.Access) error {
+	a.d.mu.Lock()
+	defer a.d.unlock()
+	if err := a.owned(acc); err != nil {
+		return err
+	}
+	a.d.endTransaction(ua.StatusBadRequestCancelledByClient, nil)
+	return nil
+}
+
+// applyChanges is ApplyChanges (7.10.9): all of the transaction or nothing.
+func (a *Application) applyChanges(acc *space.Access) error {
+	a.d.mu.Lock()
+	defer a.d.unlock()
+	if err := a.owned(acc); err != nil {
+		return err
+	}
+	for _, h := range a.d.handles {
+		if h.app == a && h.group != "" && h.mode&modeWrite != 0 {
+			return ua.StatusBadInvalidState
+		}
+	}
+	tx := a.d.tx
+	if errs := a.inconsistencies(tx); len(errs) > 0 {
+		a.d.endTransaction(errs[0].Status, errs)
+		return errs[0].Status
+	}
+	err := a.commit(tx)
+	a.d.endTransaction(statusOf(err), nil)
+	return err
+}
+
+// inconsistencies judges the changes together: each was sound when it was staged,
+// but a later TrustList may lack the issuer of an earlier certificate.
+func (a *Application) inconsistencies(tx *transaction) []TransactionError {
+	var errs []TransactionError
+	for _, name := range slices.Sorted(maps.Keys(tx.trust)) {
+		if err := a.acceptable(name, tx.trust[name]); err != nil {
+			errs = append(errs, TransactionError{Group: name, TrustList: true, Status: statusOf(err), Message: "the TrustList is not consistent"})
+		}
+	}
+	for _, k := range tx.queue {
+		c, err := x509.ParseCertificate(tx.slots[k].Chain[0])
+		if err == nil {
+			err = asError(a.checkOwn(k.group, c))
+		}
+		if err != nil {
+			errs = append(errs, TransactionError{Group: k.group, Status: statusOf(err), Message: "certificate " + digest(tx.slots[k].Chain[0])})
+		}
+	}
+	return errs
+}
+
+// commit puts a consistent transaction into force and stores it.
+func (a *Application) commit(tx *transaction) error {
+	before := a.state
+	next := before.clone()
+	var c Change
+	for name, list := range tx.trust {
+		next.groups[name].Trust, next.groups[name].Updated = list, a.d.opt.Clock()
+		c.Trust = append(c.Trust, name)
+	}
+	for k, s := range tx.slots {
+		g := next.groups[k.group]
+		s.Pending = g.Slots[k.kind].Pending
+		if s.Pending != nil && s.Pending.Equal(s.Key) {
+			s.Pending = nil
+		}
+		g.Slots[k.kind] = s
+		c.Certificates = append(c.Certificates, k.group)
+	}
+	a.state = next
+	if err := a.d.save(); err != nil {
+		a.state = before
+		return err
+	}
+	slices.Sort(c.Trust)
+	slices.Sort(c.Certificates)
+	c.Certificates = slices.Compact(c.Certificates)
+	c.Endpoints = len(c.Certificates) > 0 // an endpoint may be enabled now
+	c.Setup = a == a.d.server && a.d.setupIn(before) != a.d.inSetup()
+	a.changed(c)
+	return nil
+}
