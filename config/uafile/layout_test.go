@@ -38,7 +38,7 @@ func TestLayoutOf105_05(t *testing.T) {
 	}
 }
 
-// The bytes were made by hand; no other stack has seen them.
+// The bytes were made by hand; node-opcua reads them whole.
 func TestHeaderIsCarriedThrough(t *testing.T) {
 	f := decode(t, vector(t, "header"))
 	want := config.Application{Version: 1, CertificateGroups: []config.CertificateGroup{

@@ -41,10 +41,12 @@ func (d *decoder) nodeID(field string, v *config.NodeID) {
 	case d.err != nil:
 	case uri != "":
 		*v = config.NodeID("nsu=" + uri + ";" + id)
-	case id == "i=0":
-		*v = ""
 	default:
-		*v = config.NodeID(id)
+		canonical, err := config.ParseNodeID(id) // several forms are null
+		if err != nil {
+			d.failAt(field, "%v", err)
+		}
+		*v = canonical
 	}
 }
 
