@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // ErrManifest is what every error of this package unwraps to.
@@ -119,24 +120,27 @@ func (r *report) add(at position, path, message, advice string) {
 // column's place in it. Control characters become U+FFFD, except tabs.
 func window(line string, column int) (string, int) {
 	const before, width = 60, 160
-	runes := []rune(strings.Map(func(r rune) rune {
-		if r != '\t' && forbidden(r) {
-			return '\uFFFD'
+	first := 0
+	if utf8.RuneCountInString(line) > width {
+		first = max(0, column-before)
+	}
+	var text strings.Builder
+	count := 0
+	for _, c := range line {
+		if count++; count <= first {
+			continue
 		}
-		return r
-	}, line))
-	column = min(column, len(runes))
-	if len(runes) <= width {
-		return string(runes), column
+		if count > first+width {
+			text.WriteRune('…')
+			break
+		}
+		if c != '\t' && forbidden(c) {
+			c = utf8.RuneError
+		}
+		text.WriteRune(c)
 	}
-	start := max(0, column-before)
-	end := min(len(runes), start+width)
-	text := string(runes[start:end])
-	if end < len(runes) {
-		text += "…"
+	if first > 0 {
+		return "…" + text.String(), column - first + 1
 	}
-	if start > 0 {
-		return "…" + text, column - start + 1
-	}
-	return text, column
+	return text.String(), min(column, count)
 }

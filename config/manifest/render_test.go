@@ -48,6 +48,7 @@ func TestLimits(t *testing.T) {
 		"braces":        strings.Repeat("{a: ", 1<<17),
 		"dashes":        strings.Repeat("- ", 1<<19),
 		"indent":        indented(1200),
+		"keys":          strings.Repeat("a:\n", 300000),
 		"entries":       "endpoint: [" + strings.Repeat("a,", 1000) + "a]",
 		"long value":    "kind: " + strings.Repeat("x", 9000),
 		"many mistakes": "{" + strings.Repeat("a: 1,", 250) + "}",

@@ -16,6 +16,7 @@ const (
 	maxDepth   = 32      // nested lists and objects
 	maxEntries = 256     // of one list or object
 	maxText    = 8192    // bytes of one value
+	maxTokens  = 20000   // words and signs; the YAML parser's time grows with their square
 )
 
 // clean checks the bytes before any parser sees them, and gives them with plain
@@ -90,6 +91,10 @@ func forbidden(c rune) bool {
 // screen refuses what the manifest's YAML does not have, before it is parsed:
 // a parser recurses and expands, a token list does neither.
 func (r *report) screen(tokens token.Tokens) bool {
+	if len(tokens) > maxTokens {
+		r.add(at(tokens[maxTokens]), "", fmt.Sprintf("the file has more than %d words and signs", maxTokens), "a manifest describes one endpoint; check that this is the right file")
+		return false
+	}
 	depth, content := 0, false
 	run, line := 0, 0 // "- - - …" nests once per dash
 	for _, t := range tokens {
