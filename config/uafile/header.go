@@ -1,7 +1,7 @@
 package uafile
 
 // skipHeader walks the fields of UABinaryFileDataType between Namespaces and
-// Body (OPC 10000-5, 12.31 and 12.36).
+// Body (OPC 10000-5, 12.36).
 func (d *decoder) skipHeader() {
 	d.skipList("StructureDataTypes", 20, d.skipStructureDescription)
 	d.skipList("EnumDataTypes", 13, d.skipEnumDescription)

@@ -10,8 +10,6 @@ const maxDepth = 32
 // Built-in types (OPC 10000-6, 5.1.2) that need more than their size.
 const (
 	typeString          = 12
-	typeByteString      = 15
-	typeXMLElement      = 16
 	typeNodeID          = 17
 	typeExpandedNodeID  = 18
 	typeQualifiedName   = 20
