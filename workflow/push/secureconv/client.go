@@ -102,8 +102,19 @@ func (cfg ClientConfig) check() error {
 	return nil
 }
 
-// newClient opens a channel on conn and owns it from then on.
-func newClient(ctx context.Context, conn net.Conn, cfg ClientConfig) (client *Client, err error) {
+// newClient opens a channel on conn, owns it from then on and keeps it open.
+func newClient(ctx context.Context, conn net.Conn, cfg ClientConfig) (*Client, error) {
+	c, lifetime, err := connect(ctx, conn, cfg)
+	if err != nil {
+		return nil, err
+	}
+	c.work.Go(func() { c.renew(lifetime) })
+	return c, nil
+}
+
+// connect opens a channel on conn. Nobody renews its token yet, which is good
+// for lifetime.
+func connect(ctx context.Context, conn net.Conn, cfg ClientConfig) (client *Client, lifetime time.Duration, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer func() {
 		if !stop() && ctx.Err() != nil {
@@ -120,25 +131,24 @@ func newClient(ctx context.Context, conn net.Conn, cfg ClientConfig) (client *Cl
 	c.conv = &conversation{frames: newFrames(conn, cfg.Traffic), policy: cfg.SecurityPolicyURI, mode: cfg.SecurityMode}
 	if cfg.SecurityPolicyURI != ua.SecurityPolicyURINone {
 		if c.pinned, err = firstCertificate(cfg.RemoteCertificate); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if c.opnKey, err = openProtection(cfg.SecurityPolicyURI, cfg.Local, c.pinned); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	if c.conv.agreed, err = sayHello(c.conv.frames, cfg.EndpointURL, cfg.Limits.orDefault()); err != nil {
-		return nil, fmt.Errorf("hello: %w", err)
+		return nil, 0, fmt.Errorf("hello: %w", err)
 	}
 	c.conv.pieces.limits = c.conv.agreed.receive
 	c.work.Go(c.read)
-	lifetime, err := c.open(ctx, ua.SecurityTokenRequestTypeIssue)
+	lifetime, err = c.open(ctx, ua.SecurityTokenRequestTypeIssue)
 	if err != nil {
 		c.end(err)
 		c.work.Wait()
-		return nil, fmt.Errorf("open channel: %w", err)
+		return nil, 0, fmt.Errorf("open channel: %w", err)
 	}
-	c.work.Go(func() { c.renew(lifetime) })
-	return c, nil
+	return c, lifetime, nil
 }
 
 // Done is closed when the channel has ended.
