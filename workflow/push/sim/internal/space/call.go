@@ -23,15 +23,18 @@ func (s *Space) Call(ctx context.Context, a *Access, objectID, methodID *ua.Node
 	return run(ctx, a, inputs)
 }
 
-// MethodName is the name part of the BrowseName of a Method, "" when there is none.
-func (s *Space) MethodName(methodID *ua.NodeID) string {
+// Names are the name parts of the BrowseNames of an Object and a Method; "" for
+// what is not there.
+func (s *Space) Names(objectID, methodID *ua.NodeID) (object, method string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	n := s.nodes[keyOf(methodID)]
-	if n == nil || n.class != ua.NodeClassMethod {
-		return ""
+	if n := s.nodes[keyOf(objectID)]; n != nil {
+		object = n.name.Name
 	}
-	return n.name.Name
+	if n := s.nodes[keyOf(methodID)]; n != nil {
+		method = n.name.Name
+	}
+	return object, method
 }
 
 func (s *Space) resolve(a *Access, objectID, methodID *ua.NodeID) ([]argument, Method, ua.StatusCode) {

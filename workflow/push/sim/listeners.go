@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/workflow/push/secureconv"
+	"github.com/uapush/uapush/workflow/push/sim/internal/part12"
+)
+
+// binding is what identifies an endpoint (OPC 10000-12, 7.10.22).
+type binding struct {
+	network string
+	port    uint16
+}
+
+func bindingOf(e part12.Endpoint) binding { return binding{e.NetworkName, e.Port} }
+
+// listeners are the open ports. Those in prepared are bound for a configuration
+// that did not become active yet.
+type listeners struct {
+	order    sync.Mutex // of reconciliations; taken before mu
+	down     bool       // guarded by order: no listener is to be started
+	mu       sync.Mutex
+	prepared map[binding]net.Listener
+	serving  map[binding]*listener
+	running  sync.WaitGroup
+}
+
+// listener serves one endpoint.
+type listener struct {
+	s    *Server
+	stop func()
+
+	mu       sync.Mutex
+	endpoint part12.Endpoint
+	index    int // among the endpoints of the configuration
+	removed  bool
+	channels map[*secureconv.Channel]bool // those that sent a request
+}
+
+// prepare binds what a configuration adds, before it becomes active: a port that
+// is taken must fail the update. It binds all or nothing.
+func (ls *listeners) prepare(endpoints []part12.Endpoint) error {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	bound := map[binding]net.Listener{}
+	for _, e := range endpoints {
+		key := bindingOf(e)
+		if ls.serving[key] != nil || ls.prepared[key] != nil || bound[key] != nil {
+			continue
+		}
+		l, err := listen(key)
+		if err != nil {
+			for _, l := range bound {
+				l.Close()
+			}
+			return fmt.Errorf("listen for endpoint %s: %w", e.Name, err)
+		}
+		bound[key] = l
+	}
+	for key, l := range bound {
+		ls.prepared[key] = l
+	}
+	return nil
+}
+
+func (ls *listeners) closePrepared() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for key, l := range ls.prepared {
+		l.Close()
+		delete(ls.prepared, key)
+	}
+}
+
+func listen(key binding) (net.Listener, error) {
+	host, err := hostOfNetwork(key.network)
+	if err != nil {
+		return nil, err
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(int(key.port))))
+}
+
+// hostOfNetwork is the address of a NetworkName: nothing, an IP address, or the
+// name of a network interface (OPC 10000-12, 7.10.22).
+func hostOfNetwork(name string) (string, error) {
+	if name == "" || net.ParseIP(name) != nil {
+		return name, nil
+	}
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return "", err
+	}
+	addresses, err := i.Addrs()
+	if err != nil {
+		return "", err
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLinkLocalUnicast() {
+			return n.IP.String(), nil
+		}
+	}
+	return "", fmt.Errorf("network %q has no address", name)
+}
+
+// reconcile makes the open ports those of the active configuration. A listener
+// whose endpoint stays keeps its connections.
+func (s *Server) reconcile() error {
+	ls := &s.listeners
+	ls.order.Lock()
+	defer ls.order.Unlock()
+	if ls.down {
+		return nil
+	}
+	endpoints := s.device().Endpoints()
+	if err := ls.prepare(endpoints); err != nil {
+		return err
+	}
+	defer ls.closePrepared()
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	wanted := map[binding]bool{}
+	for i, e := range endpoints {
+		key := bindingOf(e)
+		wanted[key] = true
+		if l := ls.serving[key]; l != nil {
+			l.set(i, e)
+			continue
+		}
+		s.serve(i, e, ls.prepared[key])
+		delete(ls.prepared, key)
+	}
+	for key, l := range ls.serving {
+		if !wanted[key] {
+			delete(ls.serving, key)
+			l.remove()
+		}
+	}
+	return nil
+}
+
+// serve runs a listener until it is removed or the server stops. ls.mu is held.
+func (s *Server) serve(index int, e part12.Endpoint, bound net.Listener) {
+	removed := make(chan struct{})
+	l := &listener{s: s, endpoint: e, index: index, channels: map[*secureconv.Channel]bool{}, stop: sync.OnceFunc(func() { close(removed) })}
+	s.listeners.serving[bindingOf(e)] = l
+	s.mu.RLock()
+	spawn := s.spawn
+	s.mu.RUnlock()
+	spawn(func(ctx context.Context) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			select {
+			case <-removed:
+				stop()
+			case <-ctx.Done():
+			}
+		}()
+		err := secureconv.Serve(ctx, bound, secureconv.ServerConfig{
+			MaxConnections: s.options.Limits.MaxConnections, MaxTokenLifetime: s.options.Limits.MaxTokenLifetime, Traffic: s.options.Traffic,
+			Identity: l.identity, Accept: l.accept,
+			Handle: func(ctx context.Context, ch *secureconv.Channel, req ua.Request) ua.Response {
+				return s.handle(ctx, l, ch, req)
+			},
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("endpoint stopped", "address", bound.Addr().String(), "error", err)
+		}
+	})
+}
+
+func (l *listener) set(index int, e part12.Endpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endpoint, l.index = e, index
+}
+
+func (l *listener) current() (part12.Endpoint, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.removed {
+		return part12.Endpoint{}, l.index
+	}
+	return l.endpoint, l.index
+}
+
+// enter notes a channel until its connection ends.
+func (l *listener) enter(ctx context.Context, ch *secureconv.Channel) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.channels[ch] {
+		return
+	}
+	l.channels[ch] = true
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.channels, ch)
+		l.stopWhenEmpty()
+	})
+}
+
+func (l *listener) stopWhenEmpty() {
+	if l.removed && len(l.channels) == 0 {
+		l.stop()
+	}
+}
+
+// remove offers nothing more, and closes the port when the answers that are under
+// way, among them that to the Call that removed the endpoint, are sent.
+func (l *listener) remove() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.removed = true
+	for ch := range l.channels {
+		ch.CloseAfterResponse()
+	}
+	l.stopWhenEmpty()
+}
+
+// review closes the channels that could not be opened any more: whose certificate
+// or policy is not offered now, or whose client is not trusted (OPC 10000-12,
+// 7.10.9). They get the answers they wait for.
+func (l *listener) review() {
+	l.mu.Lock()
+	channels := slices.Collect(maps.Keys(l.channels))
+	l.mu.Unlock()
+	for _, ch := range channels {
+		if _, ok := l.offer(ch); !ok && ch.SecurityPolicyURI() != config.PolicyNone {
+			ch.CloseAfterResponse()
+		}
+	}
+}
+
+// identity finds the certificate that a client addressed (OPC 10000-6, 6.7.2.3).
+func (l *listener) identity(thumbprint []byte) (secureconv.Identity, bool) {
+	e, _ := l.current()
+	for _, o := range e.Offers {
+		if len(o.Chain) == 0 {
+			continue
+		}
+		if sum := sha1.Sum(o.Chain[0]); bytes.Equal(sum[:], thumbprint) {
+			return secureconv.Identity{Chain: o.Chain, Key: o.Key}, true
+		}
+	}
+	return secureconv.Identity{}, false
+}
+
+// accept decides who may open a channel. SecurityPolicy None is open to everybody,
+// for discovery; Sessions need an offer.
+func (l *listener) accept(o secureconv.OpenRequest) error {
+	if o.SecurityPolicyURI == config.PolicyNone {
+		return nil
+	}
+	e, _ := l.current()
+	offers := slices.DeleteFunc(slices.Clone(e.Offers), func(f part12.Offer) bool {
+		return f.PolicyURI != o.SecurityPolicyURI || f.Mode != o.SecurityMode
+	})
+	if !e.Enabled || len(offers) == 0 {
+		return ua.StatusBadSecurityPolicyRejected
+	}
+	status := ua.StatusBadSecurityChecksFailed
+	for _, f := range offers {
+		if status = l.s.device().Validate(f.Group, o.ClientCertificate); status == ua.StatusOK {
+			return nil
+		}
+	}
+	// A stranger learns only that it is not welcome (OPC 10000-4, 6.1.3).
+	l.s.log.Warn("client certificate refused", "remote", o.Remote.String(), "reason", status.Error())
+	return ua.StatusBadSecurityChecksFailed
+}
+
+// offer finds what a channel uses, by policy, mode and certificate, if it is
+// still offered to this client.
+func (l *listener) offer(ch *secureconv.Channel) (part12.Offer, bool) {
+	e, _ := l.current()
+	if !e.Enabled {
+		return part12.Offer{}, false
+	}
+	for _, o := range e.Offers {
+		if o.PolicyURI != ch.SecurityPolicyURI() || o.Mode != ch.SecurityMode() {
+			continue
+		}
+		if o.PolicyURI == config.PolicyNone {
+			return o, true
+		}
+		if len(o.Chain) > 0 && bytes.Equal(o.Chain[0], ch.Identity().Leaf()) && l.s.device().Validate(o.Group, ch.ClientChain()) == ua.StatusOK {
+			return o, true
+		}
+	}
+	return part12.Offer{}, false
+}

@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/gopcua/opcua/id"
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/workflow/push/secureconv"
+	"github.com/uapush/uapush/workflow/push/sim/internal/space"
+)
+
+// serverConfiguration is ServerConfiguration (OPC 10000-12, 7.10.4).
+var serverConfiguration = ua.NewNumericNodeID(0, id.ServerConfiguration)
+
+const productURI = "urn:uapush:product:sim"
+
+// maxByteString bounds one Read or Write of a file, in bytes.
+const maxByteString = 65536
+
+// describe gives the Server Object its values (OPC 10000-5, 6.3 and 12.10).
+func (s *Server) describe(sp *space.Space, started time.Time) {
+	good := func(v any) func() (any, ua.StatusCode) {
+		return func() (any, ua.StatusCode) { return v, ua.StatusOK }
+	}
+	server := sp.Tree(ua.NewNumericNodeID(0, id.Server))
+	server.Value("NamespaceArray", func() (any, ua.StatusCode) {
+		return []string{"http://opcfoundation.org/UA/", s.ApplicationURI()}, ua.StatusOK
+	})
+	server.Value("ServerArray", func() (any, ua.StatusCode) { return []string{s.ApplicationURI()}, ua.StatusOK })
+	server.Value("ServiceLevel", good(byte(255)))
+	server.Value("Auditing", good(false))
+	server.Value("ServerStatus", func() (any, ua.StatusCode) {
+		return ua.NewExtensionObject(&ua.ServerStatusDataType{
+			StartTime: started, CurrentTime: time.Now().UTC(), State: s.state(), BuildInfo: buildInfo(), ShutdownReason: &ua.LocalizedText{},
+		}), ua.StatusOK
+	})
+	server.Value("ServerStatus/StartTime", good(started))
+	server.Value("ServerStatus/CurrentTime", func() (any, ua.StatusCode) { return time.Now().UTC(), ua.StatusOK })
+	server.Value("ServerStatus/State", func() (any, ua.StatusCode) { return int32(s.state()), ua.StatusOK })
+	server.Value("ServerStatus/BuildInfo", good(ua.NewExtensionObject(buildInfo())))
+	server.Value("ServerStatus/SecondsTillShutdown", good(uint32(0)))
+	server.Value("ServerStatus/ShutdownReason", good(&ua.LocalizedText{}))
+	capabilities := server.Child("ServerCapabilities")
+	for path, v := range map[string]any{
+		"ServerProfileArray": []string{}, "LocaleIdArray": []string{"en"}, "MaxBrowseContinuationPoints": uint16(s.options.Limits.ContinuationPoints),
+		"MaxArrayLength": uint32(ua.MaxVariantArrayLength), "MaxStringLength": secureconv.DefaultLimits().MaxMessageSize, "MaxByteStringLength": uint32(maxByteString),
+		"OperationLimits/MaxNodesPerRead": uint32(maxNodesPerRead), "OperationLimits/MaxNodesPerWrite": uint32(maxNodesPerWrite),
+		"OperationLimits/MaxNodesPerMethodCall": uint32(maxNodesPerCall), "OperationLimits/MaxNodesPerBrowse": uint32(maxNodesPerBrowse),
+		"OperationLimits/MaxNodesPerTranslateBrowsePathsToNodeIds": uint32(maxNodesPerTranslate),
+	} {
+		capabilities.Value(path, good(v))
+	}
+}
+
+// state is NoConfiguration while the server is in application setup (OPC 10000-12, G.2).
+func (s *Server) state() ua.ServerState {
+	if s.device().InApplicationSetup() {
+		return ua.ServerStateNoConfiguration
+	}
+	return ua.ServerStateRunning
+}
+
+func buildInfo() *ua.BuildInfo {
+	return &ua.BuildInfo{ProductURI: productURI, ManufacturerName: "uapush", ProductName: "uapush sim", SoftwareVersion: runtime.Version()}
+}
+
+// hostnames are the DNS names and addresses of a server that listens on host.
+func hostnames(host string) []string {
+	ip := net.ParseIP(host)
+	switch {
+	case host == "", ip != nil && ip.IsUnspecified():
+		return []string{"localhost", "127.0.0.1"}
+	case ip != nil && ip.IsLoopback():
+		return []string{host, "localhost"}
+	}
+	return []string{host}
+}
