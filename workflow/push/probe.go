@@ -1,0 +1,75 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/workflow"
+)
+
+// Probe opens a Session through the endpoint at a URL, reads the server's time
+// and closes it. Only an endpoint with SignAndEncrypt and exactly the given
+// certificate (DER) will do; the certificate itself needs no other judge.
+func (t *Target) Probe(ctx context.Context, endpointURL string, certificate []byte) (workflow.Probe, error) {
+	at, err := parseURL(endpointURL)
+	if err != nil {
+		return workflow.Probe{}, err
+	}
+	there := &Target{o: t.o, at: at, dial: t.dial}
+	all, err := there.endpoints(ctx, at)
+	if err != nil {
+		return workflow.Probe{}, err
+	}
+	e, err := there.withCertificate(all, certificate)
+	if err != nil {
+		return workflow.Probe{}, err
+	}
+	s, err := there.connect(ctx, e, all)
+	if err != nil {
+		return workflow.Probe{}, err
+	}
+	defer s.abandon(ctx)
+	values, err := s.read(ctx, []*ua.NodeID{numeric(idCurrentTime)})
+	if err != nil {
+		return workflow.Probe{}, err
+	}
+	now, ok := valueAs[time.Time](values[0])
+	if !ok {
+		return workflow.Probe{}, &CallError{Method: "Read ServerStatus.CurrentTime", Status: statusOf(values[0])}
+	}
+	return workflow.Probe{
+		EndpointURL:       e.EndpointURL,
+		SecurityMode:      config.SecurityMode(e.SecurityMode),
+		SecurityPolicyURI: e.SecurityPolicyURI,
+		CertificateSHA256: fingerprint(e.leaf),
+		ServerTime:        now,
+	}, nil
+}
+
+// withCertificate picks the endpoint among those that show the certificate.
+func (t *Target) withCertificate(all []*ua.EndpointDescription, certificate []byte) (endpoint, error) {
+	var fit []*ua.EndpointDescription
+	var found []string
+	ports := advertisedPorts(all)
+	for _, d := range all {
+		a, err := parseURL(d.EndpointURL)
+		if err != nil || ports[t.at.port] && a.port != t.at.port {
+			continue
+		}
+		leaf := leafOf(d.ServerCertificate)
+		if bytes.Equal(leaf, certificate) {
+			fit = append(fit, d)
+		} else if f := "sha256:" + fingerprint(leaf); leaf != nil && !slices.Contains(found, f) {
+			found = append(found, f)
+		}
+	}
+	if len(fit) == 0 {
+		return endpoint{}, &WrongServerError{URL: t.at.url, Want: fingerprint(certificate), Found: found}
+	}
+	return choose(fit, t.at, t.o.User.tokenType())
+}

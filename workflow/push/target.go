@@ -1,0 +1,191 @@
+package push
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/push/secureconv"
+)
+
+// Judge decides whether a server certificate is acceptable. The chain is DER,
+// leaf first; host is the host that is dialled; applicationURI is what the
+// server's EndpointDescription claims. A nil error accepts.
+type Judge func(chain [][]byte, host, applicationURI string) error
+
+// Options say which server, who asks, and how patiently.
+type Options struct {
+	URL                  string // the discovery URL, opc.tcp://host:port
+	Judge                Judge
+	Identity             secureconv.Identity // the client's application certificate and key
+	ClientApplicationURI string              // the one in that certificate
+	User                 User                // nil is Anonymous
+	// Application is the ApplicationUri or the NodeId of an application under
+	// ManagedApplications; "" is the server itself.
+	Application string
+	Timeout     time.Duration // of each wait for the server; 0 is DefaultTimeout
+	// Complete says that a configuration file read so far is whole, so that no
+	// Read is needed to find its end. nil reads until nothing is left.
+	Complete func(stream []byte) bool
+	Traffic  *secureconv.Traffic // may be nil
+	Log      *slog.Logger        // nil logs nothing
+}
+
+// DefaultTimeout bounds each wait for a server.
+const DefaultTimeout = 15 * time.Second
+
+// User is an identity for ActivateSession: Anonymous, UserName or X509.
+type User interface {
+	tokenType() ua.UserTokenType
+	String() string // for messages; no secret
+}
+
+// Anonymous is no user; rights may come from the client's certificate.
+type Anonymous struct{}
+
+// UserName is a user with a password. Password is called when the password is
+// needed, and what it returned is overwritten after use.
+type UserName struct {
+	Name     string
+	Password func() ([]byte, error)
+}
+
+// X509 is a user with a certificate (DER, maybe with its chain).
+type X509 struct {
+	Certificate []byte
+	Key         *rsa.PrivateKey
+}
+
+func (Anonymous) tokenType() ua.UserTokenType { return ua.UserTokenTypeAnonymous }
+func (UserName) tokenType() ua.UserTokenType  { return ua.UserTokenTypeUserName }
+func (X509) tokenType() ua.UserTokenType      { return ua.UserTokenTypeCertificate }
+
+func (Anonymous) String() string  { return "anonymous" }
+func (u UserName) String() string { return fmt.Sprintf("%q", u.Name) }
+func (u X509) String() string     { return "of certificate sha256:" + fingerprint(leafOf(u.Certificate)) }
+
+// Target is a server under management; it implements workflow.Target.
+type Target struct {
+	o    Options
+	at   address
+	dial func(ctx context.Context, cfg secureconv.ClientConfig) (channel, error)
+}
+
+var _ workflow.Target = (*Target)(nil)
+
+// channel is the part of *secureconv.Client that is used.
+type channel interface {
+	Send(ctx context.Context, req ua.Request) (ua.Response, error)
+	Done() <-chan struct{}
+	Err() error
+	Close() error
+}
+
+// New checks the options; it does not connect.
+func New(o Options) (*Target, error) {
+	at, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Judge == nil:
+		return nil, errors.New("a server certificate needs a judge")
+	case len(o.Identity.Leaf()) == 0 || o.Identity.Key == nil:
+		return nil, errors.New("the client needs a certificate and its key")
+	}
+	if o.User == nil {
+		o.User = Anonymous{}
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Target{o: o, at: at, dial: dialSecure}, nil
+}
+
+func dialSecure(ctx context.Context, cfg secureconv.ClientConfig) (channel, error) {
+	c, err := secureconv.Dial(ctx, cfg)
+	if err != nil {
+		return nil, err // a typed nil in the interface would not be nil
+	}
+	return c, nil
+}
+
+// Open discovers the server, judges its certificate and creates an encrypted
+// Session (OPC 10000-12, 7.7.2, step 1). Discovery is fresh each time: a server
+// may come back with another certificate.
+func (t *Target) Open(ctx context.Context) (workflow.Session, error) {
+	endpoints, err := t.endpoints(ctx, t.at)
+	if err != nil {
+		return nil, err
+	}
+	e, err := choose(endpoints, t.at, t.o.User.tokenType())
+	if err != nil {
+		return nil, err
+	}
+	if err := t.judge(e); err != nil {
+		return nil, err
+	}
+	s, err := t.connect(ctx, e, endpoints)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.locate(ctx, t.o.Application); err != nil {
+		s.abandon(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// judge has the endpoint's certificate judged.
+func (t *Target) judge(e endpoint) error {
+	chain, err := splitChain(e.ServerCertificate)
+	if err == nil {
+		err = t.o.Judge(chain, e.dial.host, e.Server.ApplicationURI)
+	}
+	if err != nil {
+		return &ServerCertificateError{URL: t.at.url, SHA256: fingerprint(e.leaf), Err: err}
+	}
+	return nil
+}
+
+// address is where an opc.tcp URL leads.
+type address struct {
+	url        string
+	host, port string
+}
+
+// parseURL takes opc.tcp URLs; the port is 4840 when it is left out (OPC 10000-6, 7.2).
+func parseURL(text string) (address, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return address{}, &URLError{URL: text, Why: err.Error()}
+	}
+	switch {
+	case u.Scheme != "opc.tcp":
+		return address{}, &URLError{URL: text, Why: fmt.Sprintf("the scheme is %q, not opc.tcp", u.Scheme)}
+	case u.Hostname() == "":
+		return address{}, &URLError{URL: text, Why: "it names no host"}
+	}
+	a := address{url: text, host: u.Hostname(), port: u.Port()}
+	if a.port == "" {
+		a.port = "4840"
+	}
+	return a, nil
+}
+
+// URLError refuses a text that is no opc.tcp URL.
+type URLError struct{ URL, Why string }
+
+func (e *URLError) Error() string         { return fmt.Sprintf("%q is no OPC UA server: %s", e.URL, e.Why) }
+func (e *URLError) Class() workflow.Class { return workflow.ClassUsage }
+func (e *URLError) Hint() string          { return "write it as opc.tcp://host:port" }
