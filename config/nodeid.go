@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -45,11 +46,14 @@ func ParseNodeID(text string) (NodeID, error) {
 	if err != nil {
 		return "", fmt.Errorf("NodeId %q: %w", text, err)
 	}
-	if prefix == "" && kind == "i" && id == "0" {
+	if prefix == "" && slices.Contains(nullIdentifiers, kind+"="+id) {
 		return "", nil
 	}
 	return NodeID(prefix + kind + "=" + id), nil
 }
+
+// nullIdentifiers make a NodeId of namespace 0 null (OPC 10000-3, 8.2.4).
+var nullIdentifiers = []string{"i=0", "s=", "g=00000000-0000-0000-0000-000000000000", "b="}
 
 func canonicalIdentifier(kind, id string) (string, error) {
 	switch kind {

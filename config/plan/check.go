@@ -138,10 +138,10 @@ func (k *checker) endpoint(c Change, e config.Endpoint) {
 	if isNew || before.Port != e.Port {
 		k.port(c.Kind, e)
 	}
-	for _, o := range k.endpointsOf(c.Kind) {
-		if o.Name != e.Name && sameAddress(o, e) {
-			k.conflict(c.Kind, e.Name, "choose another port or network", "it would listen at %s like %q (OPC 10000-12, 7.10.22)", where(e), o.Name)
-		}
+	at := slices.DeleteFunc(k.endpointsOf(c.Kind), func(o config.Endpoint) bool { return !sameAddress(o, e) })
+	if len(at) > 1 {
+		k.conflict(c.Kind, e.Name, "choose another port or network",
+			"%d endpoints would listen at %s (OPC 10000-12, 7.10.22): %s", len(at), where(e), joined(at, func(e config.Endpoint) string { return strconv.Quote(e.Name) }))
 	}
 }
 
@@ -157,7 +157,7 @@ func endpointOf(record any) config.Endpoint {
 
 func (k *checker) endpointsOf(l config.List) []config.Endpoint {
 	if l == config.ClientEndpointList {
-		return k.result.ClientEndpoints
+		return slices.Clone(k.result.ClientEndpoints)
 	}
 	return endpoints(config.Application{ServerEndpoints: k.result.ServerEndpoints})
 }

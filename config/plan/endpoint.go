@@ -71,7 +71,11 @@ func notFound(base config.Application, what, asked string) error {
 	return err
 }
 
+// endpointDistance puts the same port of another network first.
 func endpointDistance(e config.Endpoint, asked string) int {
+	if strings.HasSuffix(addressOf(e), asked) {
+		return 0
+	}
 	return min(distance(e.Name, asked), distance(addressOf(e), asked))
 }
 
