@@ -1,10 +1,31 @@
 package pki
 
 import (
+	"context"
 	"encoding/json"
-	"reflect"
+	"errors"
+	"path/filepath"
 	"testing"
 )
+
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := lock(cancelled, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("while it is held: got %v, want %v", err, context.Canceled)
+	}
+	unlock()
+	unlock, err = lock(t.Context(), path)
+	if err != nil {
+		t.Fatal("after it was released:", err)
+	}
+	unlock()
+}
 
 func FuzzDecodePins(f *testing.F) {
 	f.Add([]byte(`{"schema":"uapush.pins/1","pins":[]}`))
@@ -76,7 +97,7 @@ func TestSerial(t *testing.T) {
 		if ok {
 			got = formatSerial(serial)
 		}
-		if !reflect.DeepEqual(got, want) {
+		if got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}

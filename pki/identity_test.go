@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -78,10 +77,7 @@ func TestLoadOrCreateIdentity(t *testing.T) {
 	if got, want := pki.ApplicationURI(cert), "urn:bench-1:uapush"; got != want {
 		t.Errorf("ApplicationUri: got %q, want %q", got, want)
 	}
-	info := must(os.Stat(filepath.Join(dir, pki.IdentityKeyFile)))
-	if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
-		t.Errorf("key file: %v", info.Mode())
-	}
+	wantPrivate(t, filepath.Join(dir, pki.IdentityKeyFile))
 	if left := must(os.ReadDir(filepath.Dir(dir))); len(left) != 1 {
 		t.Errorf("drafts stayed behind: %v", left)
 	}
@@ -130,6 +126,7 @@ func TestLoadIdentityRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			skipWithoutModes(t, tt.want)
 			id, created, err := pki.LoadOrCreateIdentity(tt.dir, pki.Application{ApplicationURI: "urn:test"})
 			var file *pki.FileError
 			if !errors.Is(err, tt.want) || !errors.As(err, &file) || file.Hint() == "" || created {

@@ -2,7 +2,6 @@ package pki_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -40,9 +39,7 @@ func TestPins(t *testing.T) {
 	if pin, _, _ := pki.NewPins(path, nil).Lookup(plcURL); pin.SHA256 != pki.Fingerprint([]byte("two")) {
 		t.Errorf("after Replace: got %+v", pin)
 	}
-	if info := must(os.Stat(path)); info.Mode().Perm() != 0o600 {
-		t.Errorf("mode: got %v", info.Mode())
-	}
+	wantPrivate(t, path)
 }
 
 func TestPinsConcurrently(t *testing.T) {

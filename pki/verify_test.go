@@ -49,6 +49,8 @@ func TestVerify(t *testing.T) {
 		c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}}
 	})
 	short := pkitest.Application(t, pkitest.Options{Key: pkitest.ShortKey()})
+	sha1 := func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }
+	sha1Self, sha1Leaf := change(sha1), root.Issue(t, pkitest.Options{Change: sha1})
 	tampered := append([]byte(nil), self.Leaf()...)
 	tampered[len(tampered)-1] ^= 1
 	underSelf := (&pkitest.Authority{Certificate: self.Certificate(t), Key: self.Key}).Issue(t, pkitest.Options{Key: pkitest.Key(5), Name: "below a leaf"})
@@ -77,6 +79,9 @@ func TestVerify(t *testing.T) {
 		{"self-signed leaf tampered with", trusting(self), [][]byte{tampered}, pki.RuleSignature},
 
 		{"short key", trusting(short), short.Chain, pki.RulePolicy},
+		{"self-signed with SHA-1", trusting(sha1Self), sha1Self.Chain, pki.RulePolicy},
+		{"pinned, self-signed with SHA-1", pki.Policy{Pin: pki.Fingerprint(sha1Self.Leaf())}, sha1Self.Chain, pki.RulePolicy},
+		{"signed by the CA with SHA-1", rootPolicy, sha1Leaf.Chain, pki.RulePolicy},
 		{"short key of the CA", pki.Policy{Trusted: certs(weakCA.Certificate)}, weakCA.Issue(t, pkitest.Options{}).Chain, pki.RulePolicy},
 
 		{"zero policy", pki.Policy{}, self.Chain, pki.RuleUntrusted},
