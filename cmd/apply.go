@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/uapush/uapush/cmd/internal/view"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow"
+)
+
+type applyFlags struct {
+	planFlags
+	issuerFlags
+	dryRun, yes, skipCertificates bool
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	f := &applyFlags{}
+	c := &cobra.Command{
+		Use:   "apply -f MANIFEST [SERVER] | apply PLAN.json [SERVER]",
+		Short: "Make a server what a manifest or a saved plan says",
+		Long: `apply makes a plan, shows it, asks, and then does what it showed: it uploads the
+configuration, reconnects, confirms, writes trust lists, issues certificates and
+applies them, opens a session through the new endpoint, and plans once more to
+see that nothing is left to do.
+
+A saved plan is applied as it is, and refused when the server has moved on. It
+goes to the server it was made for, unless SERVER names it otherwise.`,
+		Example: `  uapush apply -f line-a.yaml opc.tcp://plc1:4840 --user admin --password-file pw
+  uapush apply -f line-a.yaml plc1 --yes --json-file run.ndjson
+  uapush apply plan.json --user admin --password-file pw --yes`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(c *cobra.Command, args []string) error { return a.runApply(c, f, args) },
+	}
+	f.planFlags.register(c)
+	f.issuerFlags.register(c)
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only plan")
+	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "apply without asking")
+	c.Flags().BoolVar(&f.skipCertificates, "skip-certificates", false, "stop after the configuration is confirmed")
+	a.completeWithServers(c)
+	return c
+}
+
+func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
+	s := &workflow.State{}
+	args, err := f.inputs(a, s, args)
+	if err != nil {
+		return err
+	}
+	conn, err := a.connect(c, &f.connectionFlags, args)
+	if err != nil {
+		return err
+	}
+	a.aim(conn, s)
+	steps := f.steps(s)
+	if f.dryRun {
+		if err := a.perform(c.Context(), conn, s, steps); err != nil {
+			return err
+		}
+		return a.present(conn, s.Plan, &f.planFlags)
+	}
+	if !f.skipCertificates {
+		s.Issuer = &lazyIssuer{a: a, flags: &f.issuerFlags}
+	}
+	s.Approve = a.approve(conn, f.yes, &f.planFlags)
+	if err := a.perform(c.Context(), conn, s, steps); err != nil {
+		return err
+	}
+	return a.concluded(s, f.detailedExitCode)
+}
+
+// inputs reads a saved plan or a manifest, and leaves the arguments that name
+// the server.
+func (f *applyFlags) inputs(a *app, s *workflow.State, args []string) ([]string, error) {
+	if f.manifest != "" {
+		if len(args) > 1 {
+			return nil, usage("give one SERVER", "-f and a saved plan exclude each other")
+		}
+		return args, f.desired(a, s)
+	}
+	if len(args) == 0 || !strings.HasSuffix(args[0], ".json") {
+		return nil, usage("name a manifest with -f FILE, or a plan saved by uapush plan --out", "there is nothing to apply")
+	}
+	p, err := loadPlan(args[0])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	s.Saved = &p
+	if f.application == "" {
+		f.application = string(p.Application)
+	}
+	if len(args) == 1 {
+		return []string{p.Server.URL}, nil
+	}
+	return args[1:], nil
+}
+
+// steps chooses the list: a dry run is a shorter one.
+func (f *applyFlags) steps(s *workflow.State) []workflow.Step {
+	switch {
+	case f.dryRun && s.Saved != nil:
+		return workflow.Match()
+	case f.dryRun:
+		return workflow.Plan()
+	case f.skipCertificates && s.Saved != nil:
+		return workflow.ApplySavedConfiguration()
+	case f.skipCertificates:
+		return workflow.ApplyConfiguration()
+	case s.Saved != nil:
+		return workflow.ApplySaved()
+	}
+	return workflow.Apply()
+}
+
+// concluded shows what a run achieved.
+func (a *app) concluded(s *workflow.State, detailed bool) error {
+	o := view.OutcomeOf(s)
+	if a.events != nil {
+		if err := a.events.Result(o); err != nil {
+			return err
+		}
+	}
+	if view.Format(a.global.output) != view.NDJSON {
+		if err := a.view().Outcome(o); err != nil {
+			return err
+		}
+	}
+	if detailed && o.Changed {
+		return errChanges
+	}
+	return nil
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show PLAN.json",
+		Short:   "Show a saved plan, stale or not",
+		Long:    `show renders a plan that plan --out has saved. It connects to nothing.`,
+		Example: `  uapush show plan.json`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := loadPlan(args[0])
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			return a.view().Plan(shortLabel(p.Server.URL), p)
+		},
+	}
+}
+
+var _ pki.Issuer = (*lazyIssuer)(nil)

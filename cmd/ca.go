@@ -1,0 +1,204 @@
+package cmd
+
+import (
+	"context"
+	"crypto/x509"
+	"path/filepath"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/uapush/uapush/pki"
+)
+
+// issuerFlags say how the key of the built-in CA is opened.
+type issuerFlags struct{ passphraseFile string }
+
+func (f *issuerFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.passphraseFile, "ca-passphrase-file", "", "file that holds the passphrase of the certificate authority's key")
+}
+
+func (f *issuerFlags) passphrase(a *app) ([]byte, error) {
+	if f.passphraseFile == "" {
+		return nil, nil
+	}
+	return a.secret(pki.SecretSource{Kind: pki.SecretFile, Name: f.passphraseFile})
+}
+
+func (a *app) caDir() (string, error) {
+	state, err := a.stateDir()
+	return filepath.Join(state, "ca"), err
+}
+
+// openCA opens the built-in CA with its key.
+func (a *app) openCA(f *issuerFlags) (*pki.CA, error) {
+	dir, err := a.caDir()
+	if err != nil {
+		return nil, err
+	}
+	passphrase, err := f.passphrase(a)
+	if err != nil {
+		return nil, err
+	}
+	return pki.OpenCA(dir, pki.CAOptions{Passphrase: passphrase})
+}
+
+// lazyIssuer opens the CA when the first certificate is needed: a run that issues
+// none asks for no passphrase.
+type lazyIssuer struct {
+	a     *app
+	flags *issuerFlags
+
+	once sync.Once
+	ca   *pki.CA
+	err  error
+}
+
+func (l *lazyIssuer) Issue(ctx context.Context, csr []byte, r pki.Request) ([][]byte, error) {
+	l.once.Do(func() { l.ca, l.err = l.a.openCA(l.flags) })
+	if l.err != nil {
+		return nil, l.err
+	}
+	return l.ca.Issue(ctx, csr, r)
+}
+
+func (a *app) caCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "ca",
+		Short: "The built-in certificate authority",
+		Long: `ca keeps a certificate authority in the state folder: its key, a ledger of what
+it issued, and its CRL. apply signs the servers' requests with it.`,
+		Example: `  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file ca.pass
+  uapush ca show`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.caInitCommand(), a.caShowCommand(), a.caSignCommand())
+	return c
+}
+
+func (a *app) caInitCommand() *cobra.Command {
+	var (
+		f       issuerFlags
+		subject string
+		bare    bool
+		options pki.CAOptions
+	)
+	c := &cobra.Command{
+		Use:   "init --subject SUBJECT (--ca-passphrase-file FILE | --no-passphrase)",
+		Short: "Make the certificate authority",
+		Long:  `init makes the authority's key and certificate once. An existing one is never touched.`,
+		Example: `  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file ca.pass
+  uapush ca init --subject "CN=Bench CA/O=Plant" --no-passphrase`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			name, err := pki.ParseSubject(subject)
+			if err != nil {
+				return usage(`write it like "CN=Plant CA/O=Plant"`, "--subject: %w", err)
+			}
+			if options.Passphrase, err = f.passphrase(a); err != nil {
+				return err
+			}
+			dir, err := a.caDir()
+			if err != nil {
+				return err
+			}
+			options.Subject, options.NoPassphrase = name, bare
+			ca, err := pki.InitCA(c.Context(), dir, options)
+			if err != nil {
+				return err
+			}
+			return a.view().Certificate("made the certificate authority in "+dir, ca.Certificate())
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&subject, "subject", "", `subject of its certificate, such as "CN=Plant CA/O=Plant"`)
+	c.Flags().BoolVar(&bare, "no-passphrase", false, "keep the key unencrypted (0600)")
+	c.Flags().IntVar(&options.Bits, "bits", 4096, "length of its RSA key: 2048, 3072 or 4096")
+	_ = c.MarkFlagRequired("subject")
+	return c
+}
+
+func (a *app) caShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show",
+		Short:   "Show the authority and what it issued",
+		Long:    `show prints the authority's certificate, its CRL and the ledger of issued certificates. It needs no passphrase.`,
+		Example: `  uapush ca show -o json`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := a.caDir()
+			if err != nil {
+				return err
+			}
+			cert, der, err := a.authority()
+			if err != nil {
+				return err
+			}
+			ca, err := x509.ParseCertificate(cert)
+			if err != nil {
+				return err
+			}
+			crl, err := x509.ParseRevocationList(der)
+			if err != nil {
+				return err
+			}
+			records, err := pki.ReadCALedger(dir)
+			if err != nil {
+				return err
+			}
+			return a.view().Authority(dir, ca, crl, records)
+		},
+	}
+}
+
+func (a *app) caSignCommand() *cobra.Command {
+	var (
+		f   issuerFlags
+		uri string
+		r   pki.Request
+		out string
+	)
+	c := &cobra.Command{
+		Use:   "sign REQUEST",
+		Short: "Sign a certificate request",
+		Long: `sign checks a PKCS#10 request (PEM or DER) and signs it. Names are copied from
+the request; key usages are set by the authority (OPC 10000-6, 6.2.2). The chain
+is written as PEM, the certificate first.`,
+		Example: `  uapush ca sign plc1.csr --application-uri urn:plant:plc1 --out plc1.pem --ca-passphrase-file ca.pass`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			data, err := pki.ReadBounded(args[0], pki.MaxFileSize)
+			if err != nil {
+				return err
+			}
+			csr, err := pki.ParseRequest(data)
+			if err != nil {
+				return err
+			}
+			r.ApplicationURI, r.Server = uri, true
+			ca, err := a.openCA(&f)
+			if err != nil {
+				return err
+			}
+			chain, err := ca.Issue(c.Context(), csr, r)
+			if err != nil {
+				return err
+			}
+			pem := pki.EncodeCertificates(chain)
+			if out == "" {
+				_, err = a.env.Out.Write(pem)
+				return err
+			}
+			return pki.WriteFileAtomic(out, pem, 0o644)
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&uri, "application-uri", "", "the ApplicationUri that the request must have")
+	c.Flags().StringSliceVar(&r.DNSNames, "dns", nil, "DNS names to add")
+	c.Flags().IPSliceVar(&r.IPAddresses, "ip", nil, "IP addresses to add")
+	c.Flags().DurationVar(&r.Validity, "validity", 0, "how long it is valid, such as 8760h (default 365 days)")
+	c.Flags().StringVar(&out, "out", "", "write the chain to this file instead of standard output")
+	_ = c.MarkFlagRequired("application-uri")
+	return c
+}

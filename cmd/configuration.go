@@ -1,0 +1,144 @@
+package cmd
+
+import (
+	"bytes"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/manifest"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Read a server's configuration",
+		Long:  `config reads the ApplicationConfiguration of a server, compares it, or turns it into a manifest.`,
+		Example: `  uapush config get plc1 -o yaml > plc1.yaml
+  uapush config diff plc1.yaml plc1
+  uapush config export plc1 --endpoint 4840`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.configGetCommand(), a.configDiffCommand(), a.configExportCommand())
+	return c
+}
+
+func (a *app) configGetCommand() *cobra.Command {
+	f := &connectionFlags{}
+	c := &cobra.Command{
+		Use:   "get [SERVER]",
+		Short: "Show the whole configuration",
+		Long:  `get prints every record of the server's ApplicationConfiguration. As YAML or JSON it can be kept and compared later with config diff.`,
+		Example: `  uapush config get opc.tcp://plc1:4840 --user admin --password-file pw
+  uapush config get plc1 -o yaml > plc1.yaml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			conn, s, err := a.read(c, f, args)
+			if err != nil {
+				return err
+			}
+			return a.view().Configuration(conn.label, s.Base)
+		},
+	}
+	f.register(c)
+	a.completeWithServers(c)
+	return c
+}
+
+// read observes a server's configuration.
+func (a *app) read(c *cobra.Command, f *connectionFlags, args []string) (*connection, *workflow.State, error) {
+	conn, err := a.connect(c, f, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &workflow.State{}
+	a.aim(conn, s)
+	return conn, s, a.perform(c.Context(), conn, s, workflow.Read())
+}
+
+func (a *app) configDiffCommand() *cobra.Command {
+	f := &connectionFlags{}
+	detailed := false
+	c := &cobra.Command{
+		Use:   "diff FILE [SERVER]",
+		Short: "Compare a configuration kept earlier with the server's",
+		Long: `diff shows what a server's configuration has gained or lost since FILE was written
+by config get (YAML or JSON). Records are matched by what persists: endpoints by
+network and port, settings by content.`,
+		Example: `  uapush config diff plc1.yaml plc1 --detailed-exitcode`,
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			before, err := readConfiguration(args[0])
+			if err != nil {
+				return err
+			}
+			conn, s, err := a.read(c, f, args[1:])
+			if err != nil {
+				return err
+			}
+			changes := plan.Compute(before, s.Base)
+			if err := a.view().Diff(conn.label, before.Version, s.Base.Version, changes); err != nil {
+				return err
+			}
+			if detailed && len(changes) > 0 {
+				return errChanges
+			}
+			return nil
+		},
+	}
+	f.register(c)
+	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are differences")
+	return c
+}
+
+// readConfiguration reads what config get has written; YAML covers JSON.
+func readConfiguration(path string) (config.Application, error) {
+	var app config.Application
+	data, err := pki.ReadBounded(path, plan.MaxSize)
+	if err != nil {
+		return app, usage("name a file that uapush config get -o yaml has written", "%w", err)
+	}
+	if err := yaml.UnmarshalWithOptions(data, &app, yaml.Strict(), yaml.UseJSONUnmarshaler()); err != nil {
+		return app, usage("it must be what uapush config get -o yaml has written", "%s: %w", path, err)
+	}
+	return app, nil
+}
+
+func (a *app) configExportCommand() *cobra.Command {
+	f := &connectionFlags{}
+	var which string
+	c := &cobra.Command{
+		Use:   "export [SERVER] --endpoint NAME|PORT",
+		Short: "Write an endpoint of the server as a manifest",
+		Long: `export writes a manifest for one endpoint with the records it uses. Applied to the
+same server it changes nothing; edited, it is how further servers get the same.`,
+		Example: `  uapush config export plc1 --endpoint 4840 > line-b.yaml`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, s, err := a.read(c, f, args)
+			if err != nil {
+				return err
+			}
+			e, err := plan.FindEndpoint(s.Base, which)
+			if err != nil {
+				return err
+			}
+			var buf bytes.Buffer
+			if err := manifest.Write(&buf, s.Base, manifest.Selection{Application: f.application, Network: e.NetworkName, Port: e.Port}); err != nil {
+				return err
+			}
+			_, err = a.env.Out.Write(buf.Bytes())
+			return err
+		},
+	}
+	f.register(c)
+	c.Flags().StringVar(&which, "endpoint", "", "name or port of the endpoint")
+	_ = c.MarkFlagRequired("endpoint")
+	a.completeWithServers(c)
+	return c
+}

@@ -1,0 +1,178 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow/push"
+	"github.com/uapush/uapush/workflow/push/secureconv"
+)
+
+// connectionFlags say how a server is reached, trusted and logged in to. Each is
+// also a key of a server in the inventory, and a variable UAPUSH_….
+type connectionFlags struct {
+	user, password, passwordFile string
+	passwordStdin                bool
+	userCert, userKey            string
+	trust                        []string
+	pin                          string
+	tofu                         bool
+	identity, application        string
+	timeout, deadline            time.Duration
+
+	set *pflag.FlagSet // the flags above, for the other sources of their values
+}
+
+func (f *connectionFlags) register(c *cobra.Command) {
+	f.set = pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	f.set.StringVar(&f.user, "user", "", "user name on the server")
+	f.set.StringVar(&f.passwordFile, "password-file", "", "file that holds the password")
+	f.set.BoolVar(&f.passwordStdin, "password-stdin", false, "read the password from standard input")
+	f.set.StringVar(&f.password, "password", "", "where the password is: env:NAME, file:PATH or exec:COMMAND; never the password itself")
+	f.set.StringVar(&f.userCert, "user-cert", "", "certificate of an X509 user (PEM, DER or PKCS#12)")
+	f.set.StringVar(&f.userKey, "user-key", "", "its private key (PEM)")
+	f.set.StringArrayVar(&f.trust, "trust", nil, "certificate, or CA with CRLs, that the server must chain to; may be repeated")
+	f.set.StringVar(&f.pin, "pin", "", "the server's certificate must be this one: sha256:HEX")
+	f.set.BoolVar(&f.tofu, "tofu", false, "trust the server's certificate on first use, and pin it")
+	f.set.StringVar(&f.identity, "identity", "", "folder of the client's certificate and key (default in the state folder, made on first use)")
+	f.set.StringVar(&f.application, "application", "", "ApplicationUri or NodeId of a managed application, when it is not the server itself")
+	f.set.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")
+	f.set.DurationVar(&f.deadline, "deadline", 0, "longest time for the whole run (default none)")
+	c.Flags().AddFlagSet(f.set)
+	c.ValidArgsFunction = nil
+}
+
+// fill takes what the command line left open from the environment, and then from
+// the inventory's entry.
+func (f *connectionFlags) fill(a *app, c *cobra.Command, entry serverEntry, dir string) error {
+	fromEntry := entry.flagValues(dir)
+	if c.Flags().Changed("user") || c.Flags().Changed("user-cert") {
+		// Who names another user does not mean the inventory's secret.
+		for _, name := range []string{"user", "password", "password-file", "user-cert", "user-key"} {
+			delete(fromEntry, name)
+		}
+	}
+	if states := fromEntry["state"]; len(states) == 1 && a.global.state == "" && a.env.Getenv("UAPUSH_STATE") == "" {
+		a.global.state = states[0]
+	}
+	var errs []error
+	f.set.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed {
+			return
+		}
+		variable := "UAPUSH_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		if value := a.env.Getenv(variable); value != "" {
+			if err := flag.Value.Set(value); err != nil {
+				errs = append(errs, usage("", "%s: %w", variable, err))
+			}
+			return
+		}
+		for _, value := range fromEntry[flag.Name] {
+			if err := flag.Value.Set(value); err != nil {
+				errs = append(errs, usage("", "inventory: %s: %w", flag.Name, err))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// connection is a server as the commands use it.
+type connection struct {
+	label  string // what the operator called it
+	url    string
+	target *push.Target
+	// self is the client's own certificate, for trust lists.
+	self     [][]byte
+	deadline time.Duration
+}
+
+// connect resolves the flags into a Target. Nothing is sent yet.
+func (a *app) connect(c *cobra.Command, f *connectionFlags, args []string) (*connection, error) {
+	label, entry, dir, err := a.server(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.fill(a, c, entry, dir); err != nil {
+		return nil, err
+	}
+	identity, err := a.clientIdentity(f.identity)
+	if err != nil {
+		return nil, err
+	}
+	user, err := f.userToken(a)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := a.newJudge(f, entry.URL)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := identity.Certificate()
+	if err != nil {
+		return nil, err
+	}
+	target, err := push.New(push.Options{
+		URL:                  entry.URL,
+		Judge:                judge.judge,
+		Identity:             secureconv.Identity{Chain: identity.Chain, Key: identity.Key},
+		ClientApplicationURI: pki.ApplicationURI(cert),
+		User:                 user,
+		Application:          f.application,
+		Timeout:              f.timeout,
+		Complete:             fileComplete,
+		Log:                  a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &connection{label: shortLabel(label), url: entry.URL, target: target, self: identity.Chain, deadline: f.deadline}, nil
+}
+
+// shortLabel is the host of a URL, or the inventory's name.
+func shortLabel(word string) string {
+	if _, rest, ok := strings.Cut(word, "://"); ok {
+		host, _, _ := strings.Cut(rest, "/")
+		return host
+	}
+	return word
+}
+
+// within bounds a whole run.
+func (c *connection) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.deadline <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.deadline)
+}
+
+// clientIdentity loads the client's certificate, and makes it on first use.
+func (a *app) clientIdentity(dir string) (pki.Identity, error) {
+	if dir == "" {
+		state, err := a.stateDir()
+		if err != nil {
+			return pki.Identity{}, err
+		}
+		dir = state + string(os.PathSeparator) + "identity"
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	identity, created, err := pki.LoadOrCreateIdentity(dir, pki.Application{
+		ApplicationURI: pki.DefaultApplicationURI(host), DNSNames: []string{host},
+	})
+	if err != nil {
+		return pki.Identity{}, err
+	}
+	if created {
+		a.progress().Line("made this client's certificate, SHA-256 %s, in %s", pki.Fingerprint(identity.Chain[0]), dir)
+	}
+	return identity, nil
+}

@@ -1,0 +1,120 @@
+package view
+
+import (
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uapush/uapush/pki"
+)
+
+// Certificate shows one certificate, under a title where there is one.
+func (v View) Certificate(title string, cert *x509.Certificate) error {
+	d := pki.Describe(cert)
+	return v.Result(d, func(t *Text) {
+		if title != "" {
+			t.Line("%s", title)
+		}
+		t.certificate(d)
+	}, []string{d.SHA256})
+}
+
+func (t *Text) certificate(d pki.Description) {
+	rows := [][]string{{"subject", d.Subject}}
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, []string{name, Clean(value)})
+		}
+	}
+	if d.SelfSigned {
+		add("issuer", "itself")
+	} else {
+		add("issuer", d.Issuer)
+	}
+	add("ApplicationUri", d.ApplicationURI)
+	add("names", strings.Join(append(d.DNSNames, d.IPAddresses...), ", "))
+	add("key", d.Key)
+	add("valid", validity(d.NotBefore, d.NotAfter, time.Now()))
+	add("usages", strings.Join(append(d.KeyUsage, d.ExtendedKeyUsage...), ", "))
+	add("serial", d.Serial)
+	add("SHA-1", d.Thumbprint)
+	add("SHA-256", d.SHA256)
+	for _, p := range d.Problems {
+		add("problem", fmt.Sprintf("%s: %s", p.Rule, p.Text))
+	}
+	t.Rows(nil, rows)
+}
+
+// validity tells the end of a certificate as time left.
+func validity(from, to, now time.Time) string {
+	span := fmt.Sprintf("%s to %s", from.UTC().Format(time.DateOnly), to.UTC().Format(time.DateOnly))
+	switch {
+	case now.Before(from):
+		return span + ", not yet valid"
+	case now.After(to):
+		return span + ", expired"
+	}
+	return fmt.Sprintf("%s, %d days left", span, int(to.Sub(now).Hours()/24))
+}
+
+// Authority shows the built-in CA and what it issued.
+func (v View) Authority(dir string, ca *x509.Certificate, crl *x509.RevocationList, records []pki.LedgerRecord) error {
+	value := struct {
+		Directory   string             `json:"directory"`
+		Certificate pki.Description    `json:"certificate"`
+		CRL         crlInfo            `json:"crl"`
+		Ledger      []pki.LedgerRecord `json:"ledger"`
+	}{dir, pki.Describe(ca), crlInfoOf(crl), append([]pki.LedgerRecord{}, records...)}
+	return v.Result(value, func(t *Text) {
+		t.Line("certificate authority in %s", dir)
+		t.certificate(value.Certificate)
+		t.Line("CRL %s, next update %s, %d revoked", value.CRL.Number, value.CRL.NextUpdate.Format(time.DateOnly), value.CRL.Revoked)
+		t.Line("")
+		t.issuedRows(records)
+	}, []string{value.Certificate.SHA256})
+}
+
+func (t *Text) issuedRows(records []pki.LedgerRecord) {
+	var rows [][]string
+	for _, r := range records {
+		if r.Event == pki.EventIssued {
+			until := ""
+			if r.NotAfter != nil {
+				until = r.NotAfter.UTC().Format(time.DateOnly)
+			}
+			rows = append(rows, []string{r.Time.UTC().Format(time.DateTime), fmt.Sprintf("%.16s", r.Serial), until, Clean(r.Subject)})
+		}
+	}
+	if len(rows) == 0 {
+		t.Line("No certificate has been issued.")
+		return
+	}
+	t.Rows([]string{"ISSUED", "SERIAL", "UNTIL", "SUBJECT"}, rows)
+}
+
+type crlInfo struct {
+	Number     string    `json:"number"`
+	NextUpdate time.Time `json:"nextUpdate"`
+	Revoked    int       `json:"revoked"`
+}
+
+func crlInfoOf(l *x509.RevocationList) crlInfo {
+	info := crlInfo{NextUpdate: l.NextUpdate.UTC(), Revoked: len(l.RevokedCertificateEntries)}
+	if l.Number != nil {
+		info.Number = l.Number.String()
+	}
+	return info
+}
+
+// Version shows what was built, and from what.
+func (v View) Version(version, revision, goVersion string) error {
+	value := struct {
+		Version  string `json:"version"`
+		Revision string `json:"revision,omitempty"`
+		Go       string `json:"go"`
+	}{version, revision, goVersion}
+	return v.Result(value, func(t *Text) {
+		t.Line("uapush %s %s %s", version, revision, goVersion)
+	}, []string{version})
+}

@@ -1,0 +1,118 @@
+package view
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// minimumColumn is the narrowest the last column gets before rows run over.
+const minimumColumn = 24
+
+// Rows prints columns without rules. header may be nil. Only the last column is
+// wrapped: the ones before it hold names, which are useless when cut.
+func (t *Text) Rows(header []string, rows [][]string) {
+	if t.err != nil || len(rows) == 0 {
+		return
+	}
+	var buf bytes.Buffer
+	table := tablewriter.NewTable(&buf,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
+		})),
+		tablewriter.WithHeaderAutoFormat(tw.Off), // else UpdateType becomes UPDATE TYPE
+		tablewriter.WithHeaderAlignment(tw.AlignLeft),
+		tablewriter.WithRowAlignment(tw.AlignLeft),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithPadding(tw.Padding{Right: "  ", Overwrite: true}),
+	)
+	if header != nil {
+		table.Header(header)
+	}
+	for _, row := range wrapLast(rows, t.width) {
+		if t.err = table.Append(row); t.err != nil {
+			return
+		}
+	}
+	if t.err = table.Render(); t.err != nil {
+		return
+	}
+	for line := range strings.Lines(buf.String()) {
+		t.Line("%s", strings.TrimRight(line, " \n"))
+	}
+}
+
+// wrapLast folds the last column into further rows so that lines fit the width.
+func wrapLast(rows [][]string, width int) [][]string {
+	if width <= 0 {
+		return rows
+	}
+	used := 0
+	for col := range len(rows[0]) - 1 {
+		widest := 0
+		for _, r := range rows {
+			widest = max(widest, twwidth.Width(r[col]))
+		}
+		used += widest + 2
+	}
+	room := max(width-used-1, minimumColumn)
+	var out [][]string
+	for _, r := range rows {
+		last := len(r) - 1
+		for i, part := range fold(r[last], room) {
+			line := make([]string, len(r))
+			if i == 0 {
+				copy(line, r)
+			}
+			line[last] = part
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// fold breaks a text at blanks, and inside a word that alone is too long.
+func fold(s string, room int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		for twwidth.Width(word) > room {
+			cut := cutAt(word, room-twwidth.Width(line)-1)
+			if line != "" && cut < 8 { // no crumbs: the word begins on its own line
+				lines, line = append(lines, line), ""
+				continue
+			}
+			lines = append(lines, strings.TrimSpace(line+" "+word[:cut]))
+			line, word = "", word[cut:]
+		}
+		switch {
+		case line == "":
+			line = word
+		case twwidth.Width(line)+1+twwidth.Width(word) > room:
+			lines, line = append(lines, line), word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
+
+// cutAt gives how many bytes of s fit into room columns; at least one character.
+func cutAt(s string, room int) int {
+	n, used := 0, 0
+	for i, r := range s {
+		used += twwidth.Width(string(r))
+		if used > room && i > 0 {
+			break
+		}
+		n = i + len(string(r))
+	}
+	return n
+}

@@ -1,0 +1,56 @@
+package cmd
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// Environment is everything a command takes from the process it runs in, so that
+// a test can give it another one.
+type Environment struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	// Width is the width of the terminal that Out is, 0 where it is none.
+	Width int
+	// Interactive says that a person can be asked: In and Err are a terminal.
+	Interactive bool
+}
+
+// Process returns the environment of this process.
+func Process() Environment {
+	env := Environment{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+			env.Width = w
+		}
+	}
+	env.Interactive = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd()))
+	return env
+}
+
+// Main runs one command and returns its exit code.
+func Main(args []string, env Environment) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal ends the run in order; the next one finds the default again.
+	context.AfterFunc(ctx, stop)
+
+	a := &app{env: env, log: slog.New(slog.DiscardHandler)}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = &interruptedError{err: err}
+	}
+	return a.finish(err)
+}

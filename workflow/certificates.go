@@ -1,0 +1,208 @@
+package workflow
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+)
+
+// nonceLength is the least entropy that CreateSigningRequest takes for a new key
+// (OPC 10000-12, 7.10.10).
+const nonceLength = 32
+
+// sign gets a signing request for every slot and has it signed (7.7.4, steps 3
+// and 4). It opens no transaction, so a refusal by the issuer leaves nothing behind.
+type sign struct{}
+
+func (sign) Name() string { return "sign certificates" }
+
+func (sign) Skip(s *State) string {
+	if len(s.Plan.Certificates) == 0 {
+		return "no certificate is needed"
+	}
+	return ""
+}
+
+func (sign) Run(ctx context.Context, s *State) error {
+	if s.Issuer == nil {
+		return ErrNoIssuer
+	}
+	issued := map[slot][][]byte{}
+	for _, c := range s.Plan.Certificates {
+		chain, err := s.issue(ctx, c)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+		}
+		issued[slot{c.Group, c.Type}] = chain
+	}
+	s.Issued = issued
+	return nil
+}
+
+func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, error) {
+	nonce := make([]byte, nonceLength)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, err
+	}
+	csr, err := s.Session.CreateSigningRequest(ctx, SigningRequest{
+		Group: c.Group, Type: c.Type, Subject: c.Subject, RegenerateKey: true, Nonce: nonce,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.request(c)
+	if err != nil {
+		return nil, err
+	}
+	return s.Issuer.Issue(ctx, csr, r)
+}
+
+// request says what the issuer is to certify beside the key.
+func (s *State) request(c plan.CertificateAction) (pki.Request, error) {
+	r := pki.Request{
+		ApplicationURI: s.Base.Identity.ApplicationURI,
+		DNSNames:       c.DNSNames,
+		Validity:       c.Validity,
+		Server:         s.Observation.Capabilities.ApplicationType != config.ApplicationClient,
+	}
+	if r.ApplicationURI == "" {
+		r.ApplicationURI = s.Observation.ApplicationURI
+	}
+	if c.Subject != "" {
+		var err error
+		if r.Subject, err = pki.ParseSubject(c.Subject); err != nil {
+			return r, err
+		}
+	}
+	for _, text := range c.IPAddresses {
+		ip := net.ParseIP(text)
+		if ip == nil {
+			return r, fmt.Errorf("%q is no IP address", text)
+		}
+		r.IPAddresses = append(r.IPAddresses, ip)
+	}
+	return r, nil
+}
+
+// ErrNoIssuer says that certificates are needed and nobody can sign them.
+var ErrNoIssuer = errors.New("the plan needs certificates, and there is no certificate authority to sign them")
+
+// trust writes the TrustLists of the plan (7.7.3). A list gets what it lacks and
+// keeps what it has; lists that lack nothing are left out by the mask.
+type trust struct{}
+
+func (trust) Name() string { return "write trust lists" }
+func (trust) Mutates()     {}
+
+func (trust) Skip(s *State) string {
+	if len(s.Plan.TrustLists) == 0 {
+		return "no trust list lacks anything"
+	}
+	return ""
+}
+
+func (trust) Run(ctx context.Context, s *State) error {
+	s.trustWritten = map[string]TrustListMask{}
+	for _, a := range s.Plan.TrustLists {
+		g := s.group(a.Group)
+		if g == nil {
+			return fmt.Errorf("the server has no CertificateGroup %s", a.Group)
+		}
+		list := partial(plan.Extend(content(*g), a))
+		required, err := s.Session.WriteTrustList(ctx, a.Group, list)
+		if err != nil {
+			return fmt.Errorf("trust list of %s: %w", a.Group, err)
+		}
+		s.trustWritten[a.Group] = list.Lists
+		staged, err := s.applyUnlessTransactional(ctx, required)
+		if err != nil {
+			return err
+		}
+		s.TrustStaged = s.TrustStaged || staged
+	}
+	return nil
+}
+
+// partial turns a TrustList into a partial update: only the lists that it has.
+func partial(t plan.TrustList) TrustList {
+	out := TrustList{
+		TrustedCertificates: t.Trusted, TrustedCRLs: t.TrustedCRLs, IssuerCertificates: t.Issuers, IssuerCRLs: t.IssuerCRLs,
+	}
+	for _, l := range []struct {
+		mask TrustListMask
+		list [][]byte
+	}{
+		{TrustedCertificates, t.Trusted}, {TrustedCRLs, t.TrustedCRLs}, {IssuerCertificates, t.Issuers}, {IssuerCRLs, t.IssuerCRLs},
+	} {
+		if l.list != nil {
+			out.Lists |= l.mask
+		}
+	}
+	return out
+}
+
+// certify puts the certificates into their slots (7.7.4, step 5).
+type certify struct{}
+
+func (certify) Name() string { return "update certificates" }
+func (certify) Mutates()     {}
+
+func (certify) Skip(s *State) string { return sign{}.Skip(s) }
+
+func (certify) Run(ctx context.Context, s *State) error {
+	s.slotsFilled = map[slot]bool{}
+	for _, c := range s.Plan.Certificates {
+		k := slot{c.Group, c.Type}
+		chain := s.Issued[k]
+		required, err := s.Session.UpdateCertificate(ctx, CertificateUpdate{
+			Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
+		})
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+		}
+		s.slotsFilled[k] = true
+		staged, err := s.applyUnlessTransactional(ctx, required)
+		if err != nil {
+			return err
+		}
+		s.SlotsStaged = s.SlotsStaged || staged
+	}
+	return nil
+}
+
+// applyUnlessTransactional ends what a method began on a server that asks for
+// ApplyChanges and has no transactions: several changes at once are undefined
+// there (7.10.2). It says whether the change still waits for ApplyChanges.
+func (s *State) applyUnlessTransactional(ctx context.Context, required bool) (staged bool, err error) {
+	if !required || s.Observation.SupportsTransactions {
+		return required, nil
+	}
+	return false, s.Session.ApplyChanges(ctx)
+}
+
+// activate calls ApplyChanges, once for everything that was staged (7.7.2, step 5).
+type activate struct{}
+
+func (activate) Name() string { return "apply changes" }
+func (activate) Mutates()     {}
+
+func (activate) Skip(s *State) string {
+	if !s.TrustStaged && !s.SlotsStaged {
+		return "the server has applied every change by itself"
+	}
+	return ""
+}
+
+func (activate) Run(ctx context.Context, s *State) error {
+	if err := s.Session.ApplyChanges(ctx); err != nil {
+		return err
+	}
+	s.Activated = true
+	return nil
+}

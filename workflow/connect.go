@@ -1,0 +1,148 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/gopcua/opcua/ua"
+)
+
+// connect opens the Session of the run (OPC 10000-12, 7.7.2, step 1).
+type connect struct{}
+
+func (connect) Name() string { return "connect" }
+
+func (connect) Run(ctx context.Context, s *State) error { return s.open(ctx) }
+
+// open is the one writer of State.Session.
+func (s *State) open(ctx context.Context) error {
+	s.disconnect(ctx)
+	session, err := s.Target.Open(ctx)
+	if err != nil {
+		return err
+	}
+	s.Session = session
+	id := session.ServerIdentity()
+	s.note("%s, %s, %v with %s", id.ApplicationURI, id.EndpointURL, id.SecurityMode, policyName(id.SecurityPolicyURI))
+	return nil
+}
+
+// reconnect ends the Session that uploaded and opens a new one, not before the
+// restart delay and not after the server has taken the update back (7.7.6, step 5).
+type reconnect struct{}
+
+func (reconnect) Name() string { return "reconnect" }
+
+func (reconnect) Skip(s *State) string { return skipUnlessUploaded(s) }
+
+func (reconnect) Run(ctx context.Context, s *State) error {
+	s.disconnect(ctx)
+	if d := s.Plan.Update.RestartDelay; d > 0 {
+		if err := s.wait(ctx, d, "the server to apply the update"); err != nil {
+			return err
+		}
+	}
+	deadline := s.Deadline
+	if deadline.IsZero() {
+		deadline = s.now().Add(s.reconnectWithin())
+	}
+	return s.reopen(ctx, deadline)
+}
+
+func (s *State) reconnectWithin() time.Duration {
+	if s.ReconnectWithin == 0 {
+		return time.Minute
+	}
+	return s.ReconnectWithin
+}
+
+// reopen tries until the deadline; only failures of the network are tried again.
+func (s *State) reopen(ctx context.Context, deadline time.Time) error {
+	return s.retry(ctx, deadline, "the server to answer", func() error {
+		err := s.open(ctx)
+		if err != nil && ClassOf(err) != ClassNetwork {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+}
+
+// retry repeats f with growing pauses and jitter, so that many clients of one
+// server do not return in step. It gives up at the deadline with f's last error.
+func (s *State) retry(ctx context.Context, deadline time.Time, what string, f func() error) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = 50 * time.Millisecond
+	pauses.MaxInterval = 2 * time.Second
+	told := false
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, f() },
+		backoff.WithBackOff(pauses),
+		backoff.WithMaxElapsedTime(max(deadline.Sub(s.now()), time.Millisecond)),
+		backoff.WithNotify(func(error, time.Duration) {
+			if !told {
+				_ = s.emitEvent(Event{Type: Waiting, Message: what, Until: deadline})
+				told = true
+			}
+		}))
+	var permanent *backoff.PermanentError
+	if errors.As(err, &permanent) {
+		return permanent.Err
+	}
+	return err
+}
+
+// wait passes time the server asked for.
+func (s *State) wait(ctx context.Context, d time.Duration, what string) error {
+	if err := s.emitEvent(Event{Type: Waiting, Message: what, Until: s.now().Add(d)}); err != nil {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// confirm makes the update permanent, from the new Session (7.7.6, step 6).
+type confirm struct{}
+
+func (confirm) Name() string { return "confirm" }
+
+func (confirm) Skip(s *State) string {
+	if reason := skipUnlessUploaded(s); reason != "" {
+		return reason
+	}
+	if s.Update.UpdateID == (UpdateID{}) {
+		return "the server asks for no confirmation"
+	}
+	return ""
+}
+
+func (confirm) Run(ctx context.Context, s *State) error {
+	err := s.retry(ctx, s.Deadline, "the server to have applied the update", func() error {
+		err := s.Session.ConfirmUpdate(ctx, s.Update.UpdateID)
+		if err != nil && !errors.Is(err, ua.StatusBadInvalidState) {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		s.Confirmed = true
+		return nil
+	case errors.Is(err, StatusBadTransactionFailed):
+		return fmt.Errorf("the server could not apply the update and took it back: %w", err)
+	case errors.Is(err, ua.StatusBadInvalidArgument):
+		return fmt.Errorf("the server no longer knows the update, it has taken it back: %w", err)
+	}
+	return err
+}
+
+// StatusBadTransactionFailed is Bad_TransactionFailed (OPC 10000-4, 7.39; since
+// NodeSet 1.05.05), which the codec's table lacks.
+const StatusBadTransactionFailed ua.StatusCode = 0x80F10000

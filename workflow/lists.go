@@ -1,0 +1,70 @@
+package workflow
+
+// The lists below are the only place that knows an order. A shorter command is a
+// shorter list.
+
+// Planning reads and compares; it changes nothing (OPC 10000-12, 7.7.5, steps 1 to 7).
+var planning = []Step{
+	connect{}, // validated and encrypted, before anything else is asked
+	observe{}, // the whole configuration, its version, and the groups concerned
+	compute{}, // what is missing, judged against the server's limits
+}
+
+// Matching takes the place of planning for a plan that was saved: it must still fit.
+var matching = []Step{
+	connect{},
+	observe{},
+	match{}, // same server, same certificate, same version: else the plan is stale
+}
+
+// Configuring is Update Configuration (7.7.6).
+var configuring = []Step{
+	approve{},   // nothing is written that was not shown
+	upload{},    // what was shown is what is sent
+	reconnect{}, // the server may restart; only a new Session proves that it is reachable
+	confirm{},   // while the server still waits for it
+}
+
+// Certifying is Update Certificates (7.7.2) for the groups of the plan.
+var certifying = []Step{
+	reobserve{}, // the groups that the update made, and their TrustLists
+	sign{},      // before a transaction is open: an issuer may take its time
+	trust{},     // before the certificate, which the server judges by it
+	certify{},   // the slot gets its certificate
+	activate{},  // ApplyChanges, once for all of them
+}
+
+// Proving shows that the plan did what it promised.
+var proving = []Step{
+	verify{},  // a Session through the new endpoint, with its new certificate
+	recheck{}, // a new plan is empty
+}
+
+// Plan lists the steps of a plan.
+func Plan() []Step { return list(planning) }
+
+// Match lists the steps that hold a saved plan against its server.
+func Match() []Step { return list(matching) }
+
+// Apply lists the steps that apply a manifest. Plan is its prefix.
+func Apply() []Step { return list(planning, configuring, certifying, proving) }
+
+// ApplySaved lists the steps that apply a saved plan.
+func ApplySaved() []Step { return list(matching, configuring, certifying, proving) }
+
+// ApplyConfiguration stops after the confirmation; certificates are left alone.
+func ApplyConfiguration() []Step { return list(planning, configuring) }
+
+// ApplySavedConfiguration is ApplyConfiguration for a saved plan.
+func ApplySavedConfiguration() []Step { return list(matching, configuring) }
+
+// Read lists the steps that read a configuration.
+func Read() []Step { return list([]Step{connect{}, observe{}}) }
+
+func list(parts ...[]Step) []Step {
+	var steps []Step
+	for _, p := range parts {
+		steps = append(steps, p...)
+	}
+	return steps
+}

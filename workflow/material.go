@@ -1,0 +1,95 @@
+package workflow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+)
+
+// The words of a manifest that stand for something other than a file.
+const (
+	wordSelf = "self" // this client's own certificate
+	wordCA   = "ca"   // the built-in certificate authority, or its CRL
+)
+
+// Materials resolves what a manifest names in its trust lists.
+type Materials struct {
+	Self [][]byte // this client's certificate chain, DER, leaf first
+	// Authority returns the certificate of the built-in CA and its current CRL, in
+	// DER. It is called once, and only when the manifest says "ca".
+	Authority func() (certificate, crl []byte, err error)
+}
+
+// certificates resolves one entry of trusted or issuers.
+func (m Materials) certificates(source string) ([]plan.Material, error) {
+	switch source {
+	case wordSelf:
+		if len(m.Self) == 0 {
+			return nil, errors.New("this client has no certificate to put in for self")
+		}
+		return described(source, m.Self[:1], plan.Certificate)
+	case wordCA:
+		cert, _, err := m.authority()
+		if err != nil {
+			return nil, err
+		}
+		return described(source, [][]byte{cert}, plan.Certificate)
+	}
+	bundle, err := pki.LoadBundle(source)
+	if err != nil {
+		return nil, err
+	}
+	if len(bundle.Certificates) == 0 {
+		return nil, fmt.Errorf("%s holds no certificate", source)
+	}
+	var ders [][]byte
+	for _, c := range bundle.Certificates {
+		ders = append(ders, c.Raw)
+	}
+	return described(source, ders, plan.Certificate)
+}
+
+// crls resolves one entry of crls.
+func (m Materials) crls(source string) ([]plan.Material, error) {
+	if source == wordCA {
+		_, crl, err := m.authority()
+		if err != nil {
+			return nil, err
+		}
+		return described(source, [][]byte{crl}, plan.CRL)
+	}
+	bundle, err := pki.LoadBundle(source)
+	if err != nil {
+		return nil, err
+	}
+	if len(bundle.CRLs) == 0 {
+		return nil, fmt.Errorf("%s holds no CRL", source)
+	}
+	var ders [][]byte
+	for _, c := range bundle.CRLs {
+		ders = append(ders, c.Raw)
+	}
+	return described(source, ders, plan.CRL)
+}
+
+func (m Materials) authority() (certificate, crl []byte, err error) {
+	if m.Authority == nil {
+		return nil, nil, ErrNoIssuer
+	}
+	return m.Authority()
+}
+
+// described describes DER after DER with one of plan's two descriptions.
+func described(source string, ders [][]byte, describe func(source string, der []byte) (plan.Material, error)) ([]plan.Material, error) {
+	var out []plan.Material
+	for _, der := range ders {
+		m, err := describe(source, der)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", source, err)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}

@@ -1,0 +1,82 @@
+package workflow
+
+import (
+	"context"
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/config/uafile"
+	"github.com/uapush/uapush/pki"
+)
+
+// State is what the steps of a run share. The inputs are set before the run;
+// every other field has one writer, the step named beside it.
+type State struct {
+	// Inputs.
+	Target    Target
+	ServerURL string         // as the operator named the server
+	Desired   config.Desired // what the manifest asks for
+	Edit      Edit           // instead of Desired: another way to say what should be
+	Saved     *plan.Plan     // instead of both: a plan made earlier
+	Materials Materials
+	Issuer    pki.Issuer // nil where nothing may be issued
+	Approve   func(context.Context, plan.Plan) error
+	Observe   Observer
+	Now       func() time.Time // nil is time.Now
+	// ReconnectWithin bounds the wait for a server that needs no confirmation. 0 is a minute.
+	ReconnectWithin time.Duration
+
+	Session      Session                  // connect
+	Observation  Observation              // observe
+	File         *uafile.File             // observe
+	Base         config.Application       // observe: File, decoded
+	Plan         plan.Plan                // compute, or match for a saved plan
+	Expected     *config.Application      // upload: what the changes lead to
+	Update       *ConfigurationResult     // upload
+	Deadline     time.Time                // upload: when an unconfirmed update is taken back
+	Confirmed    bool                     // confirm
+	Issued       map[slot][][]byte        // sign: leaf first
+	TrustStaged  bool                     // trust: a method asked for ApplyChanges
+	SlotsStaged  bool                     // certify: likewise
+	Activated    bool                     // activate
+	Probed       *Probe                   // verify
+	Remaining    *plan.Plan               // recheck: what a new plan still finds
+	VersionAfter config.VersionTime       // recheck
+	trustWritten map[string]TrustListMask // trust
+	slotsFilled  map[slot]bool            // certify
+}
+
+// Edit works out the configuration that should be from the one that is. It is
+// how commands other than a manifest, such as endpoint delete, say what they want.
+type Edit func(base config.Application) (config.Application, error)
+
+// slot is one place for a certificate: a CertificateType of a CertificateGroup.
+type slot struct {
+	group string
+	typ   config.NodeID
+}
+
+// disconnect closes the Session, also when the run was interrupted.
+func (s *State) disconnect(ctx context.Context) {
+	if s.Session == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = s.Session.Close(ctx) // the server drops what is left when its timeout ends
+	s.Session = nil
+}
+
+// IssuedFor returns the chain that was issued for a slot, leaf first; nil where
+// there is none or where it did not reach the server.
+func (s *State) IssuedFor(group string, typ config.NodeID) [][]byte {
+	k := slot{group, typ}
+	if !s.slotsFilled[k] {
+		return nil
+	}
+	return s.Issued[k]
+}
+
+// TrustWritten says whether the server took the TrustList of a group.
+func (s *State) TrustWritten(group string) bool { return s.trustWritten[group] != 0 }

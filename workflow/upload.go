@@ -1,0 +1,111 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/config/uafile"
+)
+
+// approve shows the plan to whoever has to agree.
+type approve struct{}
+
+func (approve) Name() string { return "approve" }
+
+func (approve) Skip(s *State) string {
+	switch {
+	case s.Plan.Empty():
+		return "there is nothing to do"
+	case s.Approve == nil:
+		return "approved beforehand"
+	}
+	return ""
+}
+
+// Run happens without a file open on the server: an operator may take longer
+// than the server's ActivityTimeout (OPC 10000-12, 7.8.5.1).
+func (approve) Run(ctx context.Context, s *State) error { return s.Approve(ctx, s.Plan) }
+
+// upload sends the whole configuration with the targets of the plan (7.7.6,
+// steps 1 to 3).
+type upload struct{}
+
+func (upload) Name() string { return "upload" }
+func (upload) Mutates()     {}
+
+func (upload) Skip(s *State) string {
+	if len(s.Plan.Changes) == 0 {
+		return "the configuration is as it should be"
+	}
+	return ""
+}
+
+func (upload) Run(ctx context.Context, s *State) error {
+	u, err := s.configurationUpdate()
+	if err != nil {
+		return err
+	}
+	expected, err := plan.Result(s.Base, s.Plan.Changes)
+	if err != nil {
+		return err
+	}
+	s.Expected = &expected
+	result, err := s.Session.UpdateConfiguration(ctx, u)
+	if err != nil {
+		if result != nil {
+			return &RejectedError{Results: s.verdicts(u.Targets, result), Err: err}
+		}
+		return err
+	}
+	s.Update = result
+	if result.UpdateID != (UpdateID{}) {
+		s.Deadline = s.now().Add(s.Plan.Update.RestartDelay + s.Plan.Update.RevertAfter)
+	}
+	s.note("version %v follows %v", result.NewVersion, s.Plan.BaseVersion)
+	return nil
+}
+
+// configurationUpdate derives file and targets from the plan's changes alone.
+func (s *State) configurationUpdate() (ConfigurationUpdate, error) {
+	body, targets, err := plan.Apply(s.Base, s.Plan.Changes)
+	if err != nil {
+		return ConfigurationUpdate{}, err
+	}
+	body.Version = s.Plan.BaseVersion
+	file, err := s.File.Encode(body)
+	if err != nil {
+		return ConfigurationUpdate{}, fmt.Errorf("encode the configuration: %w", err)
+	}
+	// What a server cannot read back the same is not sent.
+	if _, err := uafile.Decode(file); err != nil {
+		return ConfigurationUpdate{}, fmt.Errorf("the encoded configuration does not decode: %w", err)
+	}
+	return ConfigurationUpdate{
+		File: file, VersionToUpdate: s.Plan.BaseVersion, Targets: targets, Timing: s.Plan.Update,
+	}, nil
+}
+
+// verdicts puts names to the server's results.
+func (s *State) verdicts(targets []config.UpdateTarget, r *ConfigurationResult) []TargetResult {
+	names := map[string]string{}
+	for _, c := range s.Plan.Changes {
+		names[c.Path] = c.Name
+	}
+	var out []TargetResult
+	for i, t := range targets {
+		v := TargetResult{UpdateTarget: t, Name: names[t.Path]}
+		if i < len(r.TargetResults) && r.TargetResults[i]&severityMask != 0 {
+			v.Status = ua.StatusCode(r.TargetResults[i])
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// severityMask are the two bits that tell Good from Uncertain and Bad (OPC
+// 10000-4, 7.39): Good_EntryInserted is as good as Good.
+const severityMask = 0xC0000000
