@@ -224,12 +224,6 @@ func loadCAKey(dir string, passphrase []byte) (*rsa.PrivateKey, error) {
 func (ca *CA) Certificate() *x509.Certificate { return ca.cert }
 
 // Records lists the ledger, oldest first.
-func (ca *CA) Records() ([]LedgerRecord, error) { return ReadLedger(ca.dir) }
-
-// ReadLedger lists the ledger of the CA in dir; no passphrase is needed.
-func ReadLedger(dir string) ([]LedgerRecord, error) {
-	records, _, err := readLedger(filepath.Join(dir, CALedgerFile))
-	return records, err
-}
+func (ca *CA) Records() ([]LedgerRecord, error) { return ReadCALedger(ca.dir) }
 
 func (ca *CA) path(name string) string { return filepath.Join(ca.dir, name) }

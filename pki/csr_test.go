@@ -1,10 +1,12 @@
 package pki_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net/url"
 	"testing"
@@ -53,6 +55,21 @@ func TestCheckRequest(t *testing.T) {
 				t.Errorf("got %v, want rule %s with a hint", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestParseRequest(t *testing.T) {
+	der := pkitest.Request(t, pkitest.Options{})
+	block := func(kind string) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	for _, data := range [][]byte{der, block("CERTIFICATE REQUEST"), block("NEW CERTIFICATE REQUEST")} {
+		if got, err := pki.ParseRequest(data); err != nil || !bytes.Equal(got, der) {
+			t.Errorf("got %d bytes, %v; want the request", len(got), err)
+		}
+	}
+	for _, data := range [][]byte{nil, []byte("hello"), block("CERTIFICATE"), pkitest.Application(t, pkitest.Options{}).Leaf()} {
+		if got, err := pki.ParseRequest(data); err == nil {
+			t.Errorf("got %d bytes of what is no request", len(got))
+		}
 	}
 }
 
