@@ -130,3 +130,52 @@ func TestWithoutEndpoint(t *testing.T) {
 		t.Errorf("error %v, want an *AmbiguousError", err)
 	}
 }
+
+func TestFindEndpoint(t *testing.T) {
+	base := device()
+	base.ClientEndpoints = []config.Endpoint{
+		{Record: config.Record{Name: "4840"}, Port: 4850},
+		{Record: config.Record{Name: "rev"}, NetworkName: "eth0", Port: 4850},
+	}
+	for word, want := range map[string]string{"ep-0": "ep-0", "4840": "4840", "rev": "rev"} {
+		if e, err := FindEndpoint(base, word); err != nil || e.Name != want {
+			t.Errorf("FindEndpoint(%q) = %q, %v, want %q", word, e.Name, err, want)
+		}
+	}
+	var twice *AmbiguousError
+	if _, err := FindEndpoint(base, "4850"); !errors.As(err, &twice) {
+		t.Errorf("error %v for a port that two endpoints have, want an *AmbiguousError", err)
+	}
+	base.ClientEndpoints[0].Name = "rev"
+	if _, err := FindEndpoint(base, "rev"); !errors.As(err, &twice) {
+		t.Errorf("error %v for a name that two endpoints have, want an *AmbiguousError", err)
+	}
+	var none *NotFoundError
+	if _, err := FindEndpoint(base, "70000"); !errors.As(err, &none) || none.Hint() == "" {
+		t.Errorf("error %v, want a *NotFoundError", err)
+	}
+}
+
+// A server that names things twice, or not at all, does no harm.
+func TestServerWithoutNames(t *testing.T) {
+	base := device()
+	for range 3 {
+		base.ServerEndpoints = append(base.ServerEndpoints, config.ServerEndpoint{})
+		base.SecuritySettings = append(base.SecuritySettings, config.SecuritySettings{Record: config.Record{Name: "sec-0"}})
+		base.CertificateGroups = append(base.CertificateGroups, config.CertificateGroup{})
+	}
+	merged, err := Merge(base, lineA(), config.ApplicationServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := Compute(base, merged)
+	if len(changes) != 4 {
+		t.Errorf("changes %q, want 4", lines(changes))
+	}
+	if _, _, err := Apply(base, changes); err != nil {
+		t.Error(err)
+	}
+	if err := Check(merged, changes, config.Capabilities{}); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+}

@@ -13,19 +13,14 @@ import (
 // and groups that it used stay. The error is a *NotFoundError or an *AmbiguousError.
 func WithoutEndpoint(base config.Application, name string) (config.Application, error) {
 	same := func(e config.Endpoint) bool { return e.Name == name }
-	var found []string
-	for _, e := range endpoints(base) {
-		if same(e) {
-			found = append(found, describe(e))
-		}
-	}
+	found := matching(base, same)
 	switch len(found) {
 	case 0:
 		return config.Application{}, notFound(base, fmt.Sprintf("named %q", name), name)
 	case 1:
 		return without(base, same), nil
 	}
-	return config.Application{}, &AmbiguousError{Name: name, Endpoints: found}
+	return config.Application{}, &AmbiguousError{Name: name, Endpoints: describeAll(found)}
 }
 
 // WithoutEndpointAt returns base without the endpoint at a network and port,
@@ -64,11 +59,7 @@ func notFound(base config.Application, what, asked string) error {
 	slices.SortStableFunc(all, func(a, b config.Endpoint) int {
 		return cmp.Compare(endpointDistance(a, asked), endpointDistance(b, asked))
 	})
-	err := &NotFoundError{What: what}
-	for _, e := range all {
-		err.Endpoints = append(err.Endpoints, describe(e))
-	}
-	return err
+	return &NotFoundError{What: what, Endpoints: describeAll(all)}
 }
 
 // endpointDistance puts the same port of another network first.

@@ -95,14 +95,14 @@ func (e *NotFoundError) Hint() string {
 	return "there are " + strings.Join(e.Endpoints, ", ")
 }
 
-// AmbiguousError says that several endpoints have the name.
+// AmbiguousError says that several endpoints have the name, or the port.
 type AmbiguousError struct {
 	Name      string
 	Endpoints []string
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("%d endpoints are named %q: %s", len(e.Endpoints), e.Name, strings.Join(e.Endpoints, ", "))
+	return fmt.Sprintf("%d endpoints are called %q: %s", len(e.Endpoints), e.Name, strings.Join(e.Endpoints, ", "))
 }
 
 // Hint tells how to go on.

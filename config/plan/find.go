@@ -11,13 +11,10 @@ import (
 // FindEndpoint returns the endpoint that the operator calls by its name or by its
 // port. The error is a *NotFoundError or an *AmbiguousError.
 func FindEndpoint(base config.Application, word string) (config.Endpoint, error) {
-	port, err := strconv.ParseUint(word, 10, 16)
-	isPort := err == nil
-	var found []config.Endpoint
-	for _, e := range endpoints(base) {
-		if e.Name == word || isPort && uint64(e.Port) == port {
-			found = append(found, e)
-		}
+	// A name is meant before a port.
+	found := matching(base, func(e config.Endpoint) bool { return e.Name == word })
+	if port, err := strconv.ParseUint(word, 10, 16); err == nil && len(found) == 0 {
+		found = matching(base, func(e config.Endpoint) bool { return uint64(e.Port) == port })
 	}
 	switch len(found) {
 	case 0:
@@ -25,13 +22,17 @@ func FindEndpoint(base config.Application, word string) (config.Endpoint, error)
 	case 1:
 		return found[0], nil
 	}
-	// A name is meant before a port.
-	if i := slices.IndexFunc(found, func(e config.Endpoint) bool { return e.Name == word }); i >= 0 {
-		return found[i], nil
+	return config.Endpoint{}, &AmbiguousError{Name: word, Endpoints: describeAll(found)}
+}
+
+func matching(base config.Application, is func(config.Endpoint) bool) []config.Endpoint {
+	return slices.DeleteFunc(endpoints(base), func(e config.Endpoint) bool { return !is(e) })
+}
+
+func describeAll(all []config.Endpoint) []string {
+	var out []string
+	for _, e := range all {
+		out = append(out, describe(e))
 	}
-	var which []string
-	for _, e := range found {
-		which = append(which, describe(e))
-	}
-	return config.Endpoint{}, &AmbiguousError{Name: word, Endpoints: which}
+	return out
 }

@@ -217,7 +217,7 @@ func checkMerge(t *testing.T, seed uint64) {
 }
 
 func TestLaws(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		checkLaws(t, seed)
 		checkMerge(t, seed)
 		if t.Failed() {

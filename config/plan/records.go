@@ -221,17 +221,25 @@ func (l records[T]) match(base, want []T) (of []int) {
 	return of
 }
 
-// byName lists the indices of the records in the order of their names.
+// byName lists the indices of the records in the order of their names, and of
+// what they say where a name occurs twice.
 func (l records[T]) byName(in []T) []int {
 	order := make([]int, len(in))
 	for i := range order {
 		order[i] = i
 	}
+	texts := map[int]string{} // of records whose name another has
+	textOf := func(i int) string {
+		if _, ok := texts[i]; !ok {
+			texts[i] = text(l.canonical(in[i]))
+		}
+		return texts[i]
+	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		if c := cmp.Compare(l.record(&in[a]).Name, l.record(&in[b]).Name); c != 0 {
 			return c
 		}
-		return cmp.Compare(text(in[a]), text(in[b]))
+		return cmp.Compare(textOf(a), textOf(b))
 	})
 	return order
 }
