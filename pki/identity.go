@@ -70,7 +70,11 @@ func LoadOrCreateIdentity(dir string, app Application) (identity Identity, creat
 // so that it can be shown. now zero is the system clock.
 func LoadIdentity(dir string, now time.Time) (Identity, error) {
 	certFile, keyFile := filepath.Join(dir, IdentityCertificateFile), filepath.Join(dir, IdentityKeyFile)
-	if missing(certFile) != missing(keyFile) {
+	certMissing, keyMissing := missing(certFile), missing(keyFile)
+	if certMissing && !keyMissing {
+		certMissing = missing(certFile) // another process may have made both between the two looks
+	}
+	if certMissing != keyMissing {
 		return Identity{}, &FileError{Path: dir, Err: fmt.Errorf("%w: one of %s and %s is missing", ErrDamaged, IdentityCertificateFile, IdentityKeyFile),
 			hint: "restore the missing file, or move the directory away to have a new identity made"}
 	}
