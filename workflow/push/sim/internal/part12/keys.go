@@ -74,6 +74,9 @@ func parseSubject(text string) (pkix.Name, error) {
 			after = strings.TrimPrefix(after, "/")
 		} else {
 			value, after, _ = strings.Cut(after, "/")
+			if strings.Contains(value, "=") {
+				return name, fmt.Errorf("subject %q needs quotes around %q", text, value)
+			}
 		}
 		if value == "" || strings.ContainsAny(value, `"`) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
 			return name, fmt.Errorf("subject %q has an unusable value for %s", text, key)
