@@ -39,13 +39,15 @@ type listeners struct {
 
 // listener serves one endpoint.
 type listener struct {
-	s    *Server
-	stop func()
+	s       *Server
+	removal chan struct{} // closed to stop serving
+	done    chan struct{} // closed when the port is
 
 	mu       sync.Mutex
 	endpoint part12.Endpoint
-	index    int // among the endpoints of the configuration
-	removed  bool
+	index    int  // among the endpoints of the configuration
+	removed  bool // offers nothing
+	stopped  bool // removal is closed
 	channels map[*secureconv.Channel]bool // those that sent a request
 }
 
@@ -57,7 +59,7 @@ func (ls *listeners) prepare(endpoints []part12.Endpoint) error {
 	bound := map[binding]net.Listener{}
 	for _, e := range endpoints {
 		key := bindingOf(e)
-		if ls.serving[key] != nil || ls.prepared[key] != nil || bound[key] != nil {
+		if ls.live(key) != nil || ls.prepared[key] != nil || bound[key] != nil {
 			continue
 		}
 		l, err := listen(key)
@@ -114,6 +116,30 @@ func hostOfNetwork(name string) (string, error) {
 	return "", fmt.Errorf("network %q has no address", name)
 }
 
+// live is the listener of a binding, nil when there is none. One that has only to
+// close its port is waited for. ls.mu is held.
+func (ls *listeners) live(key binding) *listener {
+	l := ls.serving[key]
+	if l != nil && l.isStopped() {
+		<-l.done
+		delete(ls.serving, key)
+		return nil
+	}
+	return l
+}
+
+// keep closes the prepared listeners that no endpoint uses.
+func (ls *listeners) keep(endpoints []part12.Endpoint) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for key, l := range ls.prepared {
+		if !slices.ContainsFunc(endpoints, func(e part12.Endpoint) bool { return bindingOf(e) == key }) {
+			l.Close()
+			delete(ls.prepared, key)
+		}
+	}
+}
+
 // reconcile makes the open ports those of the active configuration. A listener
 // whose endpoint stays keeps its connections.
 func (s *Server) reconcile() error {
@@ -133,17 +159,22 @@ func (s *Server) reconcile() error {
 	wanted := map[binding]bool{}
 	for i, e := range endpoints {
 		key := bindingOf(e)
-		wanted[key] = true
-		if l := ls.serving[key]; l != nil {
-			l.set(i, e)
+		l, bound := ls.live(key), ls.prepared[key]
+		switch {
+		case !e.Enabled: // its port was bound to see whether it is free
 			continue
+		case l != nil:
+			l.set(i, e)
+		case bound == nil: // its end was not known when prepare looked
+			return fmt.Errorf("endpoint %s: port %d is closing", e.Name, e.Port)
+		default:
+			s.serve(i, e, bound)
+			delete(ls.prepared, key)
 		}
-		s.serve(i, e, ls.prepared[key])
-		delete(ls.prepared, key)
+		wanted[key] = true
 	}
 	for key, l := range ls.serving {
 		if !wanted[key] {
-			delete(ls.serving, key)
 			l.remove()
 		}
 	}
@@ -152,39 +183,53 @@ func (s *Server) reconcile() error {
 
 // serve runs a listener until it is removed or the server stops. ls.mu is held.
 func (s *Server) serve(index int, e part12.Endpoint, bound net.Listener) {
-	removed := make(chan struct{})
-	l := &listener{s: s, endpoint: e, index: index, channels: map[*secureconv.Channel]bool{}, stop: sync.OnceFunc(func() { close(removed) })}
+	l := &listener{s: s, endpoint: e, index: index, channels: map[*secureconv.Channel]bool{}, removal: make(chan struct{}), done: make(chan struct{})}
 	s.listeners.serving[bindingOf(e)] = l
 	s.mu.RLock()
 	spawn := s.spawn
 	s.mu.RUnlock()
 	spawn(func(ctx context.Context) {
+		defer close(l.done)
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		go func() {
+			defer stop()
 			select {
-			case <-removed:
-				stop()
+			case <-l.removal:
 			case <-ctx.Done():
 			}
 		}()
-		err := secureconv.Serve(ctx, bound, secureconv.ServerConfig{
-			MaxConnections: s.options.Limits.MaxConnections, MaxTokenLifetime: s.options.Limits.MaxTokenLifetime, Traffic: s.options.Traffic,
-			Identity: l.identity, Accept: l.accept,
-			Handle: func(ctx context.Context, ch *secureconv.Channel, req ua.Request) ua.Response {
-				return s.handle(ctx, l, ch, req)
-			},
-		})
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("endpoint stopped", "address", bound.Addr().String(), "error", err)
-		}
+		l.run(ctx, bound)
 	})
+}
+
+func (l *listener) run(ctx context.Context, bound net.Listener) {
+	s := l.s
+	err := secureconv.Serve(ctx, bound, secureconv.ServerConfig{
+		MaxConnections: s.options.Limits.MaxConnections, MaxTokenLifetime: s.options.Limits.MaxTokenLifetime, Traffic: s.options.Traffic,
+		Identity: l.identity, Accept: l.accept,
+		Handle: func(ctx context.Context, ch *secureconv.Channel, req ua.Request) ua.Response {
+			return s.handle(ctx, l, ch, req)
+		},
+		Panicked: func(value any, stack []byte) {
+			s.log.Error("a request could not be answered", "reason", fmt.Sprint(value), "stack", string(stack))
+		},
+	})
+	if err != nil {
+		s.log.Error("endpoint stopped", "address", bound.Addr().String(), "error", err)
+	}
 }
 
 func (l *listener) set(index int, e part12.Endpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.endpoint, l.index = e, index
+	l.endpoint, l.index, l.removed = e, index, false
+}
+
+func (l *listener) isStopped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
 }
 
 func (l *listener) current() (part12.Endpoint, int) {
@@ -213,8 +258,9 @@ func (l *listener) enter(ctx context.Context, ch *secureconv.Channel) {
 }
 
 func (l *listener) stopWhenEmpty() {
-	if l.removed && len(l.channels) == 0 {
-		l.stop()
+	if l.removed && !l.stopped && len(l.channels) == 0 {
+		l.stopped = true
+		close(l.removal)
 	}
 }
 

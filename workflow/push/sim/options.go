@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,8 +30,9 @@ type Options struct {
 	Profile        string   // one of Profiles; "" is the first
 	Faults         []Fault
 	Limits         Limits
-	Log            *slog.Logger        // nil discards
-	Traffic        *secureconv.Traffic // nil counts nothing
+	GenerateKey    func(bits int) (*rsa.PrivateKey, error) // nil is crypto/rsa
+	Log            *slog.Logger                            // nil discards
+	Traffic        *secureconv.Traffic                     // nil counts nothing
 }
 
 // User is somebody who may log in.

@@ -111,6 +111,7 @@ func (s *Server) open(host string, first binding) error {
 	s.sessions.mu.Lock()
 	s.sessions.byToken = map[string]*session{}
 	s.sessions.mu.Unlock()
+	s.listeners.keep(dev.Endpoints())
 	s.listeners.order.Lock()
 	s.listeners.down = false
 	s.listeners.order.Unlock()
@@ -129,7 +130,7 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	limits := s.options.Limits
 	return part12.Options{
 		Dir: s.options.Dir, AcceptClients: s.options.AcceptClients, RenameRecords: s.options.Profile == profileRenaming,
-		Prepare: s.listeners.prepare, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
+		Prepare: s.listeners.prepare, GenerateKey: s.options.GenerateKey, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
 		First: part12.FirstStart{
 			ApplicationURI: s.options.ApplicationURI, Hostnames: names, NetworkName: first.network, Port: first.port,
 			EndpointURLs: urls, TrustClients: s.options.TrustClients, ProductURI: productURI,

@@ -170,12 +170,30 @@ func (s *Server) call(ctx context.Context, a *space.Access, req *ua.CallRequest)
 	}
 	resp := &secureconv.CallResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK)}
 	for _, m := range req.MethodsToCall {
+		presentTargets(m.InputArguments)
 		r := s.space().Call(ctx, a, m.ObjectID, m.MethodID, m.InputArguments)
 		object, method := s.space().Names(m.ObjectID, m.MethodID)
 		s.log.Debug("call", "object", object, "method", method, "session", a.SessionID, "status", r.Status.Error())
 		resp.Results = append(resp.Results, secureconv.MethodResult{Status: r.Status, InputArgumentResults: r.Arguments, Outputs: r.Outputs})
 	}
 	return resp
+}
+
+// updateTarget presents a decoded ConfigurationUpdateTargetType to part12, which
+// does not know how it came.
+type updateTarget struct{ t *secureconv.UpdateTarget }
+
+func (u updateTarget) Target() (path string, kind int32) { return u.t.Path, u.t.UpdateType }
+
+func presentTargets(in []*ua.Variant) {
+	for _, v := range in {
+		objects, _ := v.Value().([]*ua.ExtensionObject)
+		for _, o := range objects {
+			if t, ok := o.Value.(*secureconv.UpdateTarget); ok {
+				o.Value = updateTarget{t}
+			}
+		}
+	}
 }
 
 // browse answers Browse; what exceeds the client's maximum waits under a
