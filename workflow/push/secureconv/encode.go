@@ -171,6 +171,11 @@ func appendPointer(b []byte, v reflect.Value) ([]byte, error) {
 			return append(b, 0), nil
 		}
 		return appendEncoded(b, p)
+	case *ua.GUID:
+		if p == nil || len(p.Data4) != 8 { // gopcua writes Data4 at whatever length it has
+			return append(b, make([]byte, 16)...), nil
+		}
+		return appendEncoded(b, p)
 	case *ua.ExtensionObject:
 		return appendExtensionObject(b, p)
 	case *ua.Variant:

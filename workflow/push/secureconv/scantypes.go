@@ -65,21 +65,19 @@ func (s *scanner) dataValue() error {
 			return err
 		}
 	}
-	for bit, size := range map[byte]int{
-		ua.DataValueStatusCode:        4,
-		ua.DataValueSourceTimestamp:   8,
-		ua.DataValueServerTimestamp:   8,
-		ua.DataValueSourcePicoseconds: 2,
-		ua.DataValueServerPicoseconds: 2,
+	size := 0
+	for _, field := range [...]struct{ bit, size byte }{
+		{ua.DataValueStatusCode, 4},
+		{ua.DataValueSourceTimestamp, 8},
+		{ua.DataValueServerTimestamp, 8},
+		{ua.DataValueSourcePicoseconds, 2},
+		{ua.DataValueServerPicoseconds, 2},
 	} {
-		if mask&bit == 0 {
-			continue
-		}
-		if err := s.skip(size); err != nil {
-			return err
+		if mask&field.bit != 0 {
+			size += int(field.size)
 		}
 	}
-	return nil
+	return s.skip(size)
 }
 
 func (s *scanner) diagnosticInfo() error {
