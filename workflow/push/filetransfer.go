@@ -18,7 +18,7 @@ const (
 	openWriteAndErase  = byte(0x06)
 	maximumContent     = 16 << 20 // bytes that one file may have
 	bytesPerRoundTrip  = 1 << 20  // of all the files of one Call, well below a channel's 4 MiB
-	smallestWrite      = 4 << 10
+	smallestPiece      = 4 << 10
 	requestEnvelope    = 1 << 10 // what a request has besides the data to write
 	closingTakesAtMost = 3 * time.Second
 )
@@ -90,7 +90,7 @@ func (s *Session) readFiles(ctx context.Context, files []*file) error {
 		}
 		var calls []call
 		for _, f := range open {
-			calls = append(calls, f.object.call(f.read, f.handle, int32(s.piece(f.maxBytes, bytesPerRoundTrip/len(open)))))
+			calls = append(calls, f.object.call(f.read, f.handle, int32(s.piece(f.maxBytes, s.readSize/len(open)))))
 		}
 		results, err := s.calls(ctx, calls)
 		if err != nil {
@@ -106,7 +106,7 @@ func (s *Session) readFiles(ctx context.Context, files []*file) error {
 
 // piece is how many bytes one ByteString may carry.
 func (s *Session) piece(maxBytes uint32, most int) int {
-	n := max(most, smallestWrite)
+	n := max(most, smallestPiece)
 	if maxBytes == 0 {
 		maxBytes = s.maxBytes
 	}
@@ -182,8 +182,8 @@ func (s *Session) writeFile(ctx context.Context, o *object, path string, handle 
 	for len(data) > 0 {
 		n := min(size, len(data))
 		_, err := s.do(ctx, o.call(path, handle, data[:n]))
-		if isTooLargeToSend(err) && size > smallestWrite {
-			size = max(size/2, smallestWrite) // it was not sent, so nothing was written
+		if isTooLarge(err) && n > smallestPiece {
+			size = max(n/2, smallestPiece) // nothing was written
 			continue
 		}
 		if err != nil {
@@ -240,8 +240,13 @@ func (s *Session) certificatesOf(r result, g *workflow.GroupObservation) error {
 	}
 	g.CertificatesKnown = true
 	for i, n := range types {
-		if id, ok := portable(n, s.namespaces); ok && len(ders[i]) > 0 {
-			g.Certificates[id] = leafOf(ders[i])
+		id, ok := portable(n, s.namespaces)
+		if !ok || len(ders[i]) == 0 {
+			continue
+		}
+		g.Certificates[id] = ders[i]
+		if leaf := leafOf(ders[i]); leaf != nil {
+			g.Certificates[id] = leaf // without its chain (OPC 10000-6, 6.2.6)
 		}
 	}
 	return nil

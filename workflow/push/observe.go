@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 
@@ -31,16 +32,19 @@ func (s *Session) Observe(ctx context.Context, groups []string) (workflow.Observ
 	if err := s.findGroups(ctx); err != nil {
 		return workflow.Observation{}, err
 	}
-	const attempts = 2
-	for range attempts {
+	if s.readSize == 0 {
+		s.readSize = bytesPerRoundTrip
+	}
+	for moved := 0; moved < 2; {
 		o, err := s.observe(ctx, groups)
-		if err != nil {
+		switch {
+		case errors.Is(err, ua.StatusBadResponseTooLarge) && s.readSize > smallestPiece:
+			s.readSize /= 16 // how far the server has read is not known, so from the start
+		case err != nil:
 			return workflow.Observation{}, err
-		}
-		if !o.HasConfigurationFile {
-			return o.Observation, nil
-		}
-		if o.versionAfter == o.CurrentVersion {
+		case o.HasConfigurationFile && o.versionAfter != o.CurrentVersion:
+			moved++
+		default:
 			return o.Observation, nil
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/push/secureconv"
 )
 
 // device is a fake with a ConfigurationFile and one group.
@@ -218,4 +219,35 @@ func TestTooManyOperations(t *testing.T) {
 	if o, err := f.session(t).Observe(context.Background(), nil); err != nil || o.Capabilities.MaxEndpoints != 8 {
 		t.Errorf("got %+v, %v", o.Capabilities, err)
 	}
+}
+
+// A server that cannot send as much as was asked for is asked for less.
+func TestObserveResponseTooLarge(t *testing.T) {
+	file, list := bytes.Repeat([]byte("0123456789abcdef"), 1000), encodeTrustList(workflow.TrustList{})
+	f := device(&file, &list)
+	f.stored("12637/ConfigurationFile", &file, 1<<20)
+	f.hook = func(req ua.Request) (ua.Response, error) {
+		if r, ok := req.(*secureconv.CallRequest); ok && len(r.Methods[0].Inputs) == 2 {
+			if n, ok := r.Methods[0].Inputs[1].(int32); ok && n > 8192 {
+				return nil, serviceError(ua.StatusBadResponseTooLarge)
+			}
+		}
+		return nil, nil
+	}
+	o, err := f.session(t).Observe(t.Context(), nil)
+	if err != nil || !bytes.Equal(o.File, file) {
+		t.Errorf("got %d bytes, %v; want %d", len(o.File), err, len(file))
+	}
+	if got, want := count(f.called, "12637/ConfigurationFile/Open"), count(f.called, "12637/ConfigurationFile/Close"); got != want {
+		t.Errorf("%d times opened, %d times closed", got, want)
+	}
+}
+
+func count(list []string, s string) (n int) {
+	for _, x := range list {
+		if x == s {
+			n++
+		}
+	}
+	return n
 }

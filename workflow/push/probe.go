@@ -21,15 +21,11 @@ func (t *Target) Probe(ctx context.Context, endpointURL string, certificate []by
 		return workflow.Probe{}, err
 	}
 	there := &Target{o: t.o, at: at, dial: t.dial}
-	all, err := there.endpoints(ctx, at)
-	if err != nil {
-		return workflow.Probe{}, err
-	}
-	e, err := there.withCertificate(all, certificate)
-	if err != nil {
-		return workflow.Probe{}, err
-	}
-	s, err := there.connect(ctx, e, all)
+	var e endpoint
+	s, err := there.discoverAndConnect(ctx, func(all []*ua.EndpointDescription) (_ endpoint, err error) {
+		e, err = there.withCertificate(all, certificate)
+		return e, err
+	})
 	if err != nil {
 		return workflow.Probe{}, err
 	}

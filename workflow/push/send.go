@@ -67,9 +67,13 @@ func (s *Session) sendError(ctx context.Context, op string, err error) (unknown 
 		if sessionGone(service.Status) {
 			return false, lost(Lost)
 		}
-		return outcomeOpen(service.Status), &CallError{Method: op, Status: service.Status}
+		refused := CallError{Method: op, Status: service.Status}
+		if service.Status == ua.StatusBadRequestTooLarge || service.Status == ua.StatusBadEncodingLimitsExceeded {
+			return false, &tooLargeError{refused}
+		}
+		return outcomeOpen(service.Status), &refused
 	case errors.As(err, &limit):
-		return false, &tooLargeError{CallError{Method: op, Status: ua.StatusBadRequestTooLarge}, limit}
+		return false, &tooLargeError{CallError{Method: op, Status: ua.StatusBadRequestTooLarge}}
 	case errors.As(err, &peer):
 		if tooLarge(peer.Status) {
 			return false, &CallError{Method: op, Status: peer.Status}
@@ -89,14 +93,12 @@ func (s *Session) sendError(ctx context.Context, op string, err error) (unknown 
 	return true, &MalformedError{What: "answer to " + op, Err: err}
 }
 
-// tooLargeError is a request that was not sent, because the server had said at
-// Hello that it would not take it (OPC 10000-6, 7.1.2.3).
-type tooLargeError struct {
-	CallError
-	limit *secureconv.LimitError
-}
+// tooLargeError is a request that was not looked at because of its size: the
+// server had said at Hello that it would not take it (OPC 10000-6, 7.1.2.3), so
+// it was not sent, or the server refused it as a whole.
+type tooLargeError struct{ CallError }
 
-func (e *tooLargeError) Unwrap() []error { return []error{&e.CallError, e.limit} }
+func (e *tooLargeError) Unwrap() error { return &e.CallError }
 
 // sessionGone says that the server has dropped the Session, so that the request
 // was not looked at and a new Session is needed.
@@ -148,8 +150,8 @@ func batched[T, R any](items []T, do func([]T) ([]R, error)) ([]R, error) {
 	return results, nil
 }
 
-// isTooLargeToSend says that a request was not sent because of its size.
-func isTooLargeToSend(err error) bool {
+// isTooLarge says that a request was not looked at because of its size.
+func isTooLarge(err error) bool {
 	var e *tooLargeError
 	return errors.As(err, &e)
 }

@@ -45,6 +45,7 @@ type Session struct {
 	order      []string                 // names of groups, as the server lists them
 	values     map[string]*ua.DataValue // of the application's properties, as last read
 	namespaces []string                 // NamespaceArray, nil until read
+	readSize   int                      // bytes to ask for in one request, of all files
 	maxBytes   uint32                   // of a ByteString, from ServerCapabilities; 0 is unlimited
 }
 

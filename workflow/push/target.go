@@ -124,18 +124,7 @@ func dialSecure(ctx context.Context, cfg secureconv.ClientConfig) (channel, erro
 // Session (OPC 10000-12, 7.7.2, step 1). Discovery is fresh each time: a server
 // may come back with another certificate.
 func (t *Target) Open(ctx context.Context) (workflow.Session, error) {
-	endpoints, err := t.endpoints(ctx, t.at)
-	if err != nil {
-		return nil, err
-	}
-	e, err := choose(endpoints, t.at, t.o.User.tokenType())
-	if err != nil {
-		return nil, err
-	}
-	if err := t.judge(e); err != nil {
-		return nil, err
-	}
-	s, err := t.connect(ctx, e, endpoints)
+	s, err := t.discoverAndConnect(ctx, t.judged)
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +133,37 @@ func (t *Target) Open(ctx context.Context) (workflow.Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// discoverAndConnect lets pick find the endpoint. A server that changes its
+// endpoints or its certificate just then is discovered once more (OPC 10000-4, 6.7).
+func (t *Target) discoverAndConnect(ctx context.Context, pick func([]*ua.EndpointDescription) (endpoint, error)) (*Session, error) {
+	connect := func() (*Session, error) {
+		all, err := t.endpoints(ctx, t.at)
+		if err != nil {
+			return nil, err
+		}
+		e, err := pick(all)
+		if err != nil {
+			return nil, err
+		}
+		return t.connect(ctx, e, all)
+	}
+	s, err := connect()
+	var differ *EndpointListError
+	if errors.As(err, &differ) || errors.Is(err, ua.StatusBadCertificateInvalid) {
+		return connect()
+	}
+	return s, err
+}
+
+// judged picks the best endpoint, and has its certificate judged.
+func (t *Target) judged(all []*ua.EndpointDescription) (endpoint, error) {
+	e, err := choose(all, t.at, t.o.User.tokenType())
+	if err != nil {
+		return endpoint{}, err
+	}
+	return e, t.judge(e)
 }
 
 // judge has the endpoint's certificate judged.

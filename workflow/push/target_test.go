@@ -238,6 +238,26 @@ func TestJudgeRefuses(t *testing.T) {
 	}
 }
 
+// A server that changes between discovery and Session is discovered once more.
+func TestDiscoveredAgain(t *testing.T) {
+	u := newUpcoming()
+	sessions := 0
+	u.created = func(r *ua.CreateSessionResponse) {
+		if sessions++; sessions == 1 {
+			u.endpoints = append(u.endpoints, described("opc.tcp://plc1:4843", config.PolicyBasic256Sha256, encrypted, 1, userName))
+			r.ServerEndpoints = u.endpoints
+		}
+	}
+	s, err := u.target(t, nil).Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close(t.Context())
+	if closed := count(u.requests, "CloseSessionRequest"); sessions != 2 || closed != 1 {
+		t.Errorf("got %d sessions, %d closed; want 2, 1", sessions, closed)
+	}
+}
+
 func TestProbe(t *testing.T) {
 	u := newUpcoming()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
