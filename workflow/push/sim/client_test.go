@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,6 +10,7 @@ import (
 	"math/big"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +47,16 @@ func selfSigned(cn, uri string) secureconv.Identity {
 	return secureconv.Identity{Chain: [][]byte{der}, Key: clientKey()}
 }
 
+// serverKeys hands out a few keys in turn: making one takes longer than a test.
+var serverKeys = sync.OnceValue(func() func(int) (*rsa.PrivateKey, error) {
+	var keys []*rsa.PrivateKey
+	for range 4 {
+		keys = append(keys, must(rsa.GenerateKey(rand.Reader, 2048)))
+	}
+	var next atomic.Uint32
+	return func(int) (*rsa.PrivateKey, error) { return keys[int(next.Add(1))%len(keys)], nil }
+})
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -65,7 +75,7 @@ func startServer(t *testing.T, change ...func(*sim.Options)) *sim.Server {
 	t.Helper()
 	o := sim.Options{
 		Admin: sim.User{Name: adminName, Password: adminPass}, Users: []sim.User{{Name: "operator", Password: "op", Roles: []sim.Role{sim.Operator}}},
-		TrustClients: [][]byte{clientIdentity().Leaf()},
+		TrustClients: [][]byte{clientIdentity().Leaf()}, GenerateKey: serverKeys(),
 	}
 	for _, f := range change {
 		f(&o)
@@ -153,11 +163,11 @@ func (p *peer) create() {
 	}
 }
 
-// token finds the policy for a kind of token in what CreateSession returned.
+// policy finds the policy for a kind of token in what CreateSession returned.
 func (p *peer) policy(kind ua.UserTokenType) *ua.UserTokenPolicy {
 	p.t.Helper()
 	for _, e := range p.session.ServerEndpoints {
-		if e.SecurityMode != p.cfg.SecurityMode || e.SecurityPolicyURI != p.cfg.SecurityPolicyURI || !bytes.HasPrefix(e.ServerCertificate, p.cfg.RemoteCertificate) {
+		if e.SecurityMode != p.cfg.SecurityMode || e.SecurityPolicyURI != p.cfg.SecurityPolicyURI || e.EndpointURL != p.cfg.EndpointURL {
 			continue
 		}
 		for _, t := range e.UserIdentityTokens {

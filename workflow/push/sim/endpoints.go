@@ -97,7 +97,7 @@ func (s *Server) getEndpoints(req *ua.GetEndpointsRequest) ua.Response {
 func (s *Server) descriptions(endpointURL string) []*ua.EndpointDescription {
 	app := s.application(endpointURL)
 	out := []*ua.EndpointDescription{}
-	for i, e := range s.device().Endpoints() {
+	for _, e := range s.device().Endpoints() {
 		if !e.Enabled || len(e.EndpointURLs) == 0 {
 			continue
 		}
@@ -107,7 +107,7 @@ func (s *Server) descriptions(endpointURL string) []*ua.EndpointDescription {
 			out = append(out, &ua.EndpointDescription{
 				EndpointURL: urls[0], Server: app, ServerCertificate: bytes.Join(offer.Chain, nil),
 				SecurityMode: offer.Mode, SecurityPolicyURI: offer.PolicyURI, TransportProfileURI: config.TransportUATCP,
-				SecurityLevel: securityLevel(offer.Mode, offer.PolicyURI), UserIdentityTokens: tokenPolicies(i, e, offer),
+				SecurityLevel: securityLevel(offer.Mode, offer.PolicyURI), UserIdentityTokens: tokenPolicies(e, offer),
 			})
 		}
 	}
@@ -116,22 +116,24 @@ func (s *Server) descriptions(endpointURL string) []*ua.EndpointDescription {
 
 // tokenPolicies are the UserTokenPolicies of an offer. A policy that would send a
 // secret in clear, or needs a token that nothing here can check, is left out.
-func tokenPolicies(endpoint int, e part12.Endpoint, offer part12.Offer) []*ua.UserTokenPolicy {
+func tokenPolicies(e part12.Endpoint, offer part12.Offer) []*ua.UserTokenPolicy {
 	out := []*ua.UserTokenPolicy{}
 	for i, t := range e.Tokens {
 		if t.TokenType == config.TokenIssued || t.TokenType != config.TokenAnonymous && tokenPolicyURI(t, offer) == config.PolicyNone {
 			continue
 		}
 		out = append(out, &ua.UserTokenPolicy{
-			PolicyID: policyID(endpoint, i, t.TokenType), TokenType: ua.UserTokenType(t.TokenType), SecurityPolicyURI: t.SecurityPolicyURI,
+			PolicyID: policyID(e, i), TokenType: ua.UserTokenType(t.TokenType), SecurityPolicyURI: t.SecurityPolicyURI,
 		})
 	}
 	return out
 }
 
-// policyID is unique among the endpoints of the server.
-func policyID(endpoint, token int, t config.TokenType) string {
-	return fmt.Sprintf("%s-%d-%d", strings.ToLower(t.String()), endpoint, token)
+// policyID names a token of an endpoint: unique in the server (OPC 10000-12,
+// 7.10.23), and the same after other endpoints came or went.
+func policyID(e part12.Endpoint, token int) string {
+	kind := strings.ToLower(e.Tokens[token].TokenType.String())
+	return fmt.Sprintf("%s-%d-%s:%d", kind, token, e.NetworkName, e.Port)
 }
 
 // tokenPolicyURI is the policy that protects a token: its own, else the channel's

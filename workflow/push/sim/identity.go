@@ -23,7 +23,7 @@ type identity struct {
 // authenticate checks the user token of ActivateSession against the tokens that
 // the endpoint offers (OPC 10000-4, 7.40).
 func (s *Server) authenticate(l *listener, offer part12.Offer, req *ua.ActivateSessionRequest, nonce []byte) (identity, ua.StatusCode) {
-	e, index := l.current()
+	e := l.current()
 	var value any
 	if req.UserIdentityToken != nil {
 		value = req.UserIdentityToken.Value
@@ -31,7 +31,7 @@ func (s *Server) authenticate(l *listener, offer part12.Offer, req *ua.ActivateS
 	find := func(t config.TokenType, id string) (config.UserTokenSettings, bool) {
 		for i, settings := range e.Tokens {
 			// No PolicyId is needed where there is no token (5.7.3.2).
-			if settings.TokenType == t && (policyID(index, i, t) == id || t == config.TokenAnonymous && id == "") {
+			if settings.TokenType == t && (policyID(e, i) == id || t == config.TokenAnonymous && id == "") {
 				return settings, true
 			}
 		}

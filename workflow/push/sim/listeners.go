@@ -45,9 +45,8 @@ type listener struct {
 
 	mu       sync.Mutex
 	endpoint part12.Endpoint
-	index    int  // among the endpoints of the configuration
-	removed  bool // offers nothing
-	stopped  bool // removal is closed
+	removed  bool                         // offers nothing
+	stopped  bool                         // removal is closed
 	channels map[*secureconv.Channel]bool // those that sent a request
 }
 
@@ -157,18 +156,18 @@ func (s *Server) reconcile() error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	wanted := map[binding]bool{}
-	for i, e := range endpoints {
+	for _, e := range endpoints {
 		key := bindingOf(e)
 		l, bound := ls.live(key), ls.prepared[key]
 		switch {
 		case !e.Enabled: // its port was bound to see whether it is free
 			continue
 		case l != nil:
-			l.set(i, e)
+			l.set(e)
 		case bound == nil: // its end was not known when prepare looked
 			return fmt.Errorf("endpoint %s: port %d is closing", e.Name, e.Port)
 		default:
-			s.serve(i, e, bound)
+			s.serve(e, bound)
 			delete(ls.prepared, key)
 		}
 		wanted[key] = true
@@ -182,8 +181,8 @@ func (s *Server) reconcile() error {
 }
 
 // serve runs a listener until it is removed or the server stops. ls.mu is held.
-func (s *Server) serve(index int, e part12.Endpoint, bound net.Listener) {
-	l := &listener{s: s, endpoint: e, index: index, channels: map[*secureconv.Channel]bool{}, removal: make(chan struct{}), done: make(chan struct{})}
+func (s *Server) serve(e part12.Endpoint, bound net.Listener) {
+	l := &listener{s: s, endpoint: e, channels: map[*secureconv.Channel]bool{}, removal: make(chan struct{}), done: make(chan struct{})}
 	s.listeners.serving[bindingOf(e)] = l
 	s.mu.RLock()
 	spawn := s.spawn
@@ -220,10 +219,10 @@ func (l *listener) run(ctx context.Context, bound net.Listener) {
 	}
 }
 
-func (l *listener) set(index int, e part12.Endpoint) {
+func (l *listener) set(e part12.Endpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.endpoint, l.index, l.removed = e, index, false
+	l.endpoint, l.removed = e, false
 }
 
 func (l *listener) isStopped() bool {
@@ -232,13 +231,14 @@ func (l *listener) isStopped() bool {
 	return l.stopped
 }
 
-func (l *listener) current() (part12.Endpoint, int) {
+// current is the endpoint as it is configured now; the zero Endpoint offers nothing.
+func (l *listener) current() part12.Endpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.removed {
-		return part12.Endpoint{}, l.index
+		return part12.Endpoint{}
 	}
-	return l.endpoint, l.index
+	return l.endpoint
 }
 
 // enter notes a channel until its connection ends.
@@ -292,7 +292,7 @@ func (l *listener) review() {
 
 // identity finds the certificate that a client addressed (OPC 10000-6, 6.7.2.3).
 func (l *listener) identity(thumbprint []byte) (secureconv.Identity, bool) {
-	e, _ := l.current()
+	e := l.current()
 	for _, o := range e.Offers {
 		if len(o.Chain) == 0 {
 			continue
@@ -310,7 +310,7 @@ func (l *listener) accept(o secureconv.OpenRequest) error {
 	if o.SecurityPolicyURI == config.PolicyNone {
 		return nil
 	}
-	e, _ := l.current()
+	e := l.current()
 	offers := slices.DeleteFunc(slices.Clone(e.Offers), func(f part12.Offer) bool {
 		return f.PolicyURI != o.SecurityPolicyURI || f.Mode != o.SecurityMode
 	})
@@ -331,7 +331,7 @@ func (l *listener) accept(o secureconv.OpenRequest) error {
 // offer finds what a channel uses, by policy, mode and certificate, if it is
 // still offered to this client.
 func (l *listener) offer(ch *secureconv.Channel) (part12.Offer, bool) {
-	e, _ := l.current()
+	e := l.current()
 	if !e.Enabled {
 		return part12.Offer{}, false
 	}

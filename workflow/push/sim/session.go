@@ -124,10 +124,11 @@ func random(n int) []byte {
 // revise keeps a requested timeout, in milliseconds, within the limits.
 func (s *Server) revise(requested float64) time.Duration {
 	limits := s.options.Limits
-	if math.IsNaN(requested) || requested > float64(limits.MaxSessionTimeout.Milliseconds()) {
+	if math.IsNaN(requested) {
 		return limits.MaxSessionTimeout
 	}
-	return max(time.Duration(requested)*time.Millisecond, limits.MinSessionTimeout)
+	low, high := float64(limits.MinSessionTimeout.Milliseconds()), float64(limits.MaxSessionTimeout.Milliseconds())
+	return time.Duration(min(max(requested, low), high)) * time.Millisecond
 }
 
 // add numbers a Session and starts its timer; false when there are too many.
@@ -250,7 +251,7 @@ func (s *Server) activateSession(l *listener, ch *secureconv.Channel, req *ua.Ac
 	if sess.channel != ch && previous.User != who.user {
 		return secureconv.Fault(req, ua.StatusBadIdentityChangeNotSupported)
 	}
-	e, _ := l.current()
+	e := l.current()
 	access := &space.Access{
 		SessionID: sess.id.String(), Mode: ch.SecurityMode(), Roles: who.roles, User: who.user, ClientCertificate: ch.ClientCertificate(),
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net"
+	"os"
 	"runtime"
 	"time"
 
@@ -67,12 +68,17 @@ func buildInfo() *ua.BuildInfo {
 	return &ua.BuildInfo{ProductURI: productURI, ManufacturerName: "uapush", ProductName: "uapush sim", SoftwareVersion: runtime.Version()}
 }
 
-// hostnames are the DNS names and addresses of a server that listens on host.
+// hostnames are the DNS names and addresses of a server that listens on host, the
+// one that clients on this machine use first.
 func hostnames(host string) []string {
 	ip := net.ParseIP(host)
 	switch {
 	case host == "", ip != nil && ip.IsUnspecified():
-		return []string{"localhost", "127.0.0.1"}
+		names := []string{"127.0.0.1", "localhost"}
+		if own, err := os.Hostname(); err == nil && own != "localhost" {
+			names = append(names, own)
+		}
+		return names
 	case ip != nil && ip.IsLoopback():
 		return []string{host, "localhost"}
 	}

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"crypto/pbkdf2"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -16,7 +15,9 @@ import (
 )
 
 const (
-	hashIterations = 60_000
+	// hashIterations is low for a stored password; these hashes live in memory only,
+	// and every login waits for one.
+	hashIterations = 10_000
 	hashBytes      = 32
 	// freeAttempts is how many wrong passwords in a row cost nothing; each further
 	// one doubles the time for which the account refuses, up to maxLock.
@@ -62,9 +63,8 @@ func newAccounts(o Options) (*accounts, error) {
 		}
 		a.byName[u.Name] = account
 	}
-	var err error
-	a.unknown, err = newAccount(User{Password: rand.Text()})
-	return a, err
+	a.unknown = &account{salt: random(16), hash: random(hashBytes)}
+	return a, nil
 }
 
 func newAccount(u User) (*account, error) {
@@ -72,11 +72,10 @@ func newAccount(u User) (*account, error) {
 	for _, r := range u.Roles {
 		acc.roles = append(acc.roles, uint32(r))
 	}
+	acc.salt, acc.hash = random(16), random(hashBytes)
 	if u.Password == "" {
-		u.Password = rand.Text()
+		return acc, nil
 	}
-	acc.salt = make([]byte, 16)
-	rand.Read(acc.salt)
 	var err error
 	acc.hash, err = pbkdf2.Key(sha256.New, u.Password, acc.salt, hashIterations, hashBytes)
 	return acc, err
