@@ -75,12 +75,6 @@ func (d *Device) Close() {
 	}
 }
 
-// Server is the application of the ServerConfiguration Object.
-func (d *Device) Server() *Application { return d.server }
-
-// Client is the application below ManagedApplications.
-func (d *Device) Client() *Application { return d.client }
-
 func (d *Device) applications() []*Application { return []*Application{d.server, d.client} }
 
 // OnChange registers a function that is told of changes, without locks held. The

@@ -74,7 +74,7 @@ func serverConfiguration(f FirstStart, version config.VersionTime) config.Applic
 		}},
 		UserTokenSettings: []config.UserTokenSettings{
 			{Record: record("Anonymous"), TokenType: config.TokenAnonymous},
-			{Record: record("UserName"), TokenType: config.TokenUserName, SecurityPolicyURI: config.PolicyBasic256Sha256},
+			{Record: record("UserName"), TokenType: config.TokenUserName}, // encrypted by the channel's policy
 			{
 				Record: record("Certificate"), TokenType: config.TokenCertificate, SecurityPolicyURI: config.PolicyBasic256Sha256,
 				CertificateGroupName: config.DefaultUserTokenGroup,

@@ -146,6 +146,50 @@ func TestDeleteGroup(t *testing.T) {
 	}
 }
 
+// 7.8.5.2: Bad_InvalidState for a group that has a certificate, or is in use.
+func TestDeleteGroupInUse(t *testing.T) {
+	r := start(t)
+	a := r.admin("a")
+	c, ts := lineA(r)
+	outcome(t, r.upload(a, c, 0, 0, ts...))
+	r.clock.Advance(0)
+	for range 2 { // without, then with a certificate
+		got, _, _ := outcome(t, r.upload(a, r.server.Configuration(), 0, 0, target{"CertificateGroups.[2]", config.Delete}))
+		if !slices.Equal(got, []ua.StatusCode{ua.StatusBadInvalidState}) {
+			t.Errorf("got %v, want Bad_InvalidState", got)
+		}
+		r.certifyLineA(a)
+	}
+}
+
+// 7.10.24: SecurityMode None needs no policy, and an endpoint that offers only it
+// does not protect the operator from being locked out.
+func TestModeNone(t *testing.T) {
+	r := start(t)
+	c := r.server.Configuration()
+	c.SecuritySettings = append(slices.Clone(c.SecuritySettings), config.SecuritySettings{
+		Record: config.Record{Name: "open"}, SecurityModes: []config.SecurityMode{config.ModeNone}, CertificateGroupName: config.DefaultApplicationGroup,
+	})
+	c.ServerEndpoints = slices.Clone(c.ServerEndpoints)
+	c.ServerEndpoints[0].SecuritySettingNames = []string{"Default", "open"}
+	ts := []target{{"SecuritySettings.[1]", config.Insert}, {"ServerEndpoints.[0]", config.Replace}}
+	got, _, _ := outcome(t, r.upload(r.admin("a"), c, 0, 0, ts...))
+	if !slices.Equal(got, []ua.StatusCode{ua.StatusGoodEntryInserted, ua.StatusGoodEntryReplaced}) {
+		t.Fatalf("got %v", got)
+	}
+	r.clock.Advance(0)
+	offers := r.Endpoints()[0].Offers
+	if o := offers[len(offers)-1]; len(offers) != 7 || o.Mode != ua.MessageSecurityModeNone || o.PolicyURI != config.PolicyNone || len(o.Chain) == 0 {
+		t.Errorf("%d offers, the last is %v %s", len(offers), o.Mode, o.PolicyURI)
+	}
+	c = r.server.Configuration()
+	c.ServerEndpoints[0].SecuritySettingNames = []string{"open"}
+	got, _, _ = outcome(t, r.upload(r.admin("a"), c, 0, 0, target{"ServerEndpoints.[0]", config.Replace}))
+	if !slices.Equal(got, []ua.StatusCode{ua.StatusBadInvalidState}) {
+		t.Errorf("got %v, want Bad_InvalidState", got)
+	}
+}
+
 // 7.8.4.2: a slot keeps its certificate when a type is added to its group.
 func TestReplaceKeepsCertificates(t *testing.T) {
 	r := start(t)

@@ -87,6 +87,7 @@ func (c *fakeTime) Advance(d time.Duration) {
 				next = t
 			}
 		}
+		c.timers = slices.DeleteFunc(c.timers, func(t *fakeTimer) bool { return t.done })
 		if next == nil {
 			c.now = end
 			c.mu.Unlock()

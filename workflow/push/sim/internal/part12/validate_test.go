@@ -9,6 +9,8 @@ import (
 	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/uafile"
+	"github.com/uapush/uapush/workflow/push/sim/internal/space"
 )
 
 func leaf(o certOptions) []byte {
@@ -147,22 +149,36 @@ func FuzzTrustList(f *testing.F) {
 	})
 }
 
-// FuzzUpload: whatever is written to the files, the server answers and changes nothing.
+// FuzzUpload: whatever is written to the ConfigurationFile, the server answers, one
+// result for each target, and can be used afterwards.
 func FuzzUpload(f *testing.F) {
+	clock := &fakeTime{now: noon}
+	d, err := Open(Options{Clock: clock.Now, AfterFunc: clock.AfterFunc, GenerateKey: pooledKey})
+	if err != nil {
+		f.Fatal(err)
+	}
+	valid, err := uafile.New(uafile.Layout105_06).Encode(d.server.Configuration())
+	if err != nil {
+		f.Fatal(err)
+	}
+	acc := &space.Access{SessionID: "a", ClientCertificate: clientCert(), ServerCertificate: clientCert()}
 	f.Add([]byte{1, 0, 0x3E, 0x3C, 1}, "CertificateGroups.[0]", int32(1))
-	f.Add(trustList{Trusted: [][]byte{{0x30, 0}}}.encode(maskAll), "'", int32(9))
+	f.Add(valid, "ServerEndpoints.[0]", int32(4))
+	f.Add(valid, "ApplicationIdentity", int32(2))
 	f.Fuzz(func(t *testing.T, data []byte, path string, kind int32) {
-		r := start(t)
-		a := r.admin("a")
-		h, err := r.server.openConfiguration(a, 3)
-		if err != nil || len(data) > r.opt.MaxByteStringLength {
-			t.Skip()
-		}
-		if err := r.server.write(a, "", h, data); err != nil {
+		h, err := d.server.openConfiguration(acc, modeRead|modeWrite)
+		if err != nil {
 			t.Fatal(err)
 		}
-		u := configurationUpdate{Version: r.server.state.config.Version, Targets: []config.UpdateTarget{{Path: path, Type: config.UpdateType(kind)}}}
-		if out, err := r.server.closeAndUpdate(a, h, u); err == nil && len(out.Results) != 1 {
+		defer clock.Advance(time.Hour) // closes the file, applies, reverts
+		if err := d.server.write(acc, "", h, data); err != nil {
+			return
+		}
+		u := configurationUpdate{
+			Version: d.server.Configuration().Version, RevertAfter: 1,
+			Targets: []config.UpdateTarget{{Path: path, Type: config.UpdateType(kind)}},
+		}
+		if out, err := d.server.closeAndUpdate(acc, h, u); err == nil && len(out.Results) != 1 {
 			t.Errorf("%d results for one target", len(out.Results))
 		}
 	})
