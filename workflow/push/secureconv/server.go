@@ -21,6 +21,7 @@ const (
 	defaultHandshake   = 10 * time.Second
 	defaultMaxLifetime = time.Hour
 	minLifetime        = time.Second
+	maxRefusals        = 16 // connections being told that there is no place
 	acceptRetries      = 20
 	acceptPause        = 50 * time.Millisecond
 )
@@ -55,7 +56,8 @@ type ServerConfig struct {
 	Identity func(thumbprint []byte) (Identity, bool)
 
 	// Accept refuses a client with a ua.StatusCode, which it is told. It is called
-	// before anything is answered, and at renewals too. nil accepts everybody.
+	// before anything is answered, and at renewals too, and has to be quick: few
+	// opens are worked on at a time. nil accepts everybody.
 	Accept func(o OpenRequest) error
 
 	// Handle answers a request, each in its own goroutine, at most 32 of a channel
@@ -95,6 +97,7 @@ type server struct {
 	lastToken   atomic.Uint32
 	connections chan struct{} // a place for each
 	opens       chan struct{} // a place for each OPN being decrypted: they cost, and anybody can send them
+	refusals    chan struct{} // a place for each connection that is turned away
 	work        sync.WaitGroup
 }
 
@@ -107,6 +110,7 @@ func Serve(ctx context.Context, l net.Listener, cfg ServerConfig) error {
 		cfg:         cfg,
 		connections: make(chan struct{}, cfg.MaxConnections),
 		opens:       make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		refusals:    make(chan struct{}, maxRefusals),
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:])                                // never fails
@@ -149,9 +153,25 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 				s.connection(ctx, conn)
 			})
 		default:
-			refuse(newFrames(conn, s.cfg.Traffic), ua.StatusBadTCPServerTooBusy, acceptPause)
-			conn.Close()
+			s.turnAway(conn)
 		}
+	}
+}
+
+// turnAway tells a client that there is no place for it, unless too many are
+// being told so already.
+func (s *server) turnAway(conn net.Conn) {
+	select {
+	case s.refusals <- struct{}{}:
+		s.work.Go(func() {
+			defer func() { <-s.refusals }()
+			defer conn.Close()
+			f := newFrames(conn, s.cfg.Traffic)
+			refuse(f, ua.StatusBadTCPServerTooBusy, lingerTime)
+			f.linger()
+		})
+	default:
+		conn.Close()
 	}
 }
 
