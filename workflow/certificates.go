@@ -60,7 +60,11 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 	if err != nil {
 		return nil, err
 	}
-	return s.Issuer.Issue(ctx, csr, r)
+	chain, err := s.Issuer.Issue(ctx, csr, r)
+	if err == nil && len(chain) == 0 {
+		err = errors.New("the issuer returned no certificate")
+	}
+	return chain, err
 }
 
 // request says what the issuer is to certify beside the key.
@@ -108,23 +112,23 @@ func (trust) Skip(s *State) string {
 }
 
 func (trust) Run(ctx context.Context, s *State) error {
-	s.trustWritten = map[string]TrustListMask{}
+	s.trustWritten = map[string]standing{}
 	for _, a := range s.Plan.TrustLists {
 		g := s.group(a.Group)
 		if g == nil {
 			return fmt.Errorf("the server has no CertificateGroup %s", a.Group)
+		}
+		if !g.Inspected { // what is not known cannot be kept
+			return fmt.Errorf("the trust list of %s was not read, so nothing can be added to it", a.Group)
 		}
 		list := partial(plan.Extend(content(*g), a))
 		required, err := s.Session.WriteTrustList(ctx, a.Group, list)
 		if err != nil {
 			return fmt.Errorf("trust list of %s: %w", a.Group, err)
 		}
-		s.trustWritten[a.Group] = list.Lists
-		staged, err := s.applyUnlessTransactional(ctx, required)
-		if err != nil {
+		if s.trustWritten[a.Group], err = s.applyUnlessTransactional(ctx, required); err != nil {
 			return err
 		}
-		s.TrustStaged = s.TrustStaged || staged
 	}
 	return nil
 }
@@ -156,7 +160,7 @@ func (certify) Mutates()     {}
 func (certify) Skip(s *State) string { return sign{}.Skip(s) }
 
 func (certify) Run(ctx context.Context, s *State) error {
-	s.slotsFilled = map[slot]bool{}
+	s.slotsFilled = map[slot]standing{}
 	for _, c := range s.Plan.Certificates {
 		k := slot{c.Group, c.Type}
 		chain := s.Issued[k]
@@ -166,24 +170,27 @@ func (certify) Run(ctx context.Context, s *State) error {
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
 		}
-		s.slotsFilled[k] = true
-		staged, err := s.applyUnlessTransactional(ctx, required)
-		if err != nil {
+		if s.slotsFilled[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
 			return err
 		}
-		s.SlotsStaged = s.SlotsStaged || staged
 	}
 	return nil
 }
 
 // applyUnlessTransactional ends what a method began on a server that asks for
 // ApplyChanges and has no transactions: several changes at once are undefined
-// there (7.10.2). It says whether the change still waits for ApplyChanges.
-func (s *State) applyUnlessTransactional(ctx context.Context, required bool) (staged bool, err error) {
-	if !required || s.Observation.SupportsTransactions {
-		return required, nil
+// there (7.10.2). It says how far the change got, also with an error.
+func (s *State) applyUnlessTransactional(ctx context.Context, required bool) (standing, error) {
+	if !required {
+		return inForce, nil
 	}
-	return false, s.Session.ApplyChanges(ctx)
+	if s.Observation.SupportsTransactions {
+		return waiting, nil
+	}
+	if err := s.Session.ApplyChanges(ctx); err != nil {
+		return waiting, fmt.Errorf("apply the change: %w", err)
+	}
+	return inForce, nil
 }
 
 // activate calls ApplyChanges, once for everything that was staged (7.7.2, step 5).
@@ -193,7 +200,7 @@ func (activate) Name() string { return "apply changes" }
 func (activate) Mutates()     {}
 
 func (activate) Skip(s *State) string {
-	if !s.TrustStaged && !s.SlotsStaged {
+	if !s.staged() {
 		return "the server has applied every change by itself"
 	}
 	return ""
