@@ -191,6 +191,9 @@ func (t *Target) connectError(ctx context.Context, stage, url string, err error)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("%s: %w", stage, context.Cause(ctx))
+	case errors.As(err, &peer) && !isBad(peer.Status):
+		// node-opcua 2.157 sends its ERR in the form of a chunk.
+		return &ConnectError{Kind: Lost, URL: url, Stage: stage, Err: errors.New("its error message has no readable reason")}
 	case errors.As(err, &peer):
 		return t.refusal(stage, url, peer.Status, err)
 	case errors.As(err, &service):

@@ -183,6 +183,12 @@ func (s *Session) findGroups(ctx context.Context) error {
 		}
 		found[name], order = g, append(order, name)
 	}
+	if len(found) == 0 { // DefaultApplicationGroup is mandatory, and visible to SecurityAdmin only
+		return &PermissionError{
+			What: "the server hides its CertificateGroups from this user",
+			Err:  &CallError{Method: "Browse " + pathCertificateGroups, Status: ua.StatusBadUserAccessDenied},
+		}
+	}
 	if err := s.resolve(ctx, fresh, slices.Concat([]string{pathList}, groupProperties, groupMethods)); err != nil {
 		return err
 	}

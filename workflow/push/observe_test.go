@@ -166,6 +166,10 @@ func TestObserveHidden(t *testing.T) {
 	if workflow.ClassOf(err) != workflow.ClassTrust || !errors.Is(err, ua.StatusBadUserAccessDenied) {
 		t.Errorf("got %v, want Bad_UserAccessDenied", err)
 	}
+	f.node("12637/UpdateCertificate") // some servers hide the groups only
+	if _, err := f.session(t).Observe(t.Context(), nil); workflow.ClassOf(err) != workflow.ClassTrust {
+		t.Errorf("groups hidden: got %v, want Bad_UserAccessDenied", err)
+	}
 }
 
 // What was opened is closed when another file is refused.

@@ -149,11 +149,14 @@ func (t *Target) checkCreated(e endpoint, nonce []byte, resp *ua.CreateSessionRe
 	case resp.ServerSignature == nil:
 		return unproven("it did not sign", nil)
 	}
-	err := secureconv.VerifySignature(e.SecurityPolicyURI, e.leaf, resp.ServerSignature, t.o.Identity.Leaf(), nonce)
+	// The policy says which algorithm it is; node-opcua 2.157 gives that of
+	// Aes256_Sha256_RsaPss another name.
+	signature := &ua.SignatureData{Signature: resp.ServerSignature.Signature}
+	err := secureconv.VerifySignature(e.SecurityPolicyURI, e.leaf, signature, t.o.Identity.Leaf(), nonce)
 	if err != nil && len(t.o.Identity.Chain) > 1 {
 		// Servers before 1.04 sign the ByteString as sent, with its chain (OPC 10000-4, 5.7.2.2).
 		blob := bytes.Join(t.o.Identity.Chain, nil)
-		err = secureconv.VerifySignature(e.SecurityPolicyURI, e.leaf, resp.ServerSignature, blob, nonce)
+		err = secureconv.VerifySignature(e.SecurityPolicyURI, e.leaf, signature, blob, nonce)
 	}
 	if err != nil {
 		return unproven("its signature is wrong", err)

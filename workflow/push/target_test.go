@@ -195,6 +195,7 @@ func TestOpenFails(t *testing.T) {
 		{"untrusted by ERR", dial(&secureconv.PeerError{Status: ua.StatusBadCertificateUntrusted}), new(*UntrustedClientError), getEndpoints},
 		{"untrusted, opaque", dial(&secureconv.PeerError{Status: ua.StatusBadSecurityChecksFailed}), new(*UntrustedClientError), getEndpoints},
 		{"untrusted by fault", refuse("CreateSession", ua.StatusBadCertificateURIInvalid), new(*UntrustedClientError), createSession},
+		{"ERR that is none", dial(&secureconv.PeerError{Status: 2, Reason: "http://"}), new(*ConnectError), getEndpoints},
 		{"connection cut at the channel", dial(secureconv.ErrConnectionLost), new(*ConnectError), getEndpoints},
 		{"another certificate at the channel", dial(secureconv.ErrServerCertificate), new(*ServerProofError), getEndpoints},
 		{"busy", refuse("CreateSession", ua.StatusBadTooManySessions), new(*ConnectError), createSession},
