@@ -2,7 +2,6 @@ package sim_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -314,75 +313,63 @@ func TestProfileCertificates(t *testing.T) {
 	}
 }
 
-// OPC 10000-4, 5.9.2.2 and 7.9: continuation points.
-func TestBrowseInPages(t *testing.T) {
-	s := startServer(t, func(o *sim.Options) { o.Limits.ContinuationPoints = 1 })
-	p := admin(t, secure(s))
-	all := []*ua.BrowseDescription{{NodeID: ns0(serverConfiguration), ReferenceTypeID: ns0(33), IncludeSubtypes: true, ResultMask: 63}}
-	browse := func(most uint32) *ua.BrowseResult {
-		resp, err := p.send(&ua.BrowseRequest{View: &ua.ViewDescription{ViewID: ua.NewTwoByteNodeID(0)}, RequestedMaxReferencesPerNode: most, NodesToBrowse: all})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.(*ua.BrowseResponse).Results[0]
+// OPC 10000-12, 7.10.5 and 7.10.10 need encryption, 7.10.9 a signature.
+func TestSignedChannel(t *testing.T) {
+	s := startServer(t)
+	cfg := secure(s)
+	cfg.SecurityMode = ua.MessageSecurityModeSign
+	p := admin(t, cfg)
+	if _, status := p.call(ns0(serverConfiguration), ns0(createRequest), ns0(defaultGroup), ns0(12560), "", false, []byte(nil)); status != ua.StatusBadSecurityModeInsufficient {
+		t.Errorf("CreateSigningRequest: got %v, want Bad_SecurityModeInsufficient", status)
 	}
-	next := func(point []byte, release bool) []*ua.BrowseResult {
-		resp, err := p.send(&ua.BrowseNextRequest{ContinuationPoints: [][]byte{point}, ReleaseContinuationPoints: release})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.(*ua.BrowseNextResponse).Results
-	}
-	want := len(browse(0).References)
-	r := browse(4)
-	if second := browse(4); second.StatusCode != ua.StatusBadNoContinuationPoints {
-		t.Errorf("a second continuation point: got %v", second.StatusCode)
-	}
-	got := len(r.References)
-	for len(r.ContinuationPoint) > 0 {
-		r = next(r.ContinuationPoint, false)[0]
-		got += len(r.References)
-	}
-	if got != want {
-		t.Errorf("got %d references in pages, want %d", got, want)
-	}
-	if r := next([]byte("nothing"), false)[0]; r.StatusCode != ua.StatusBadContinuationPointInvalid {
-		t.Errorf("an unknown continuation point: got %v", r.StatusCode)
-	}
-	r = browse(4)
-	if results := next(r.ContinuationPoint, true); len(results) != 0 {
-		t.Errorf("release has results %v", results)
-	}
-	if r := next(r.ContinuationPoint, false)[0]; r.StatusCode != ua.StatusBadContinuationPointInvalid {
-		t.Errorf("a released continuation point: got %v", r.StatusCode)
+	if _, status := p.call(ns0(serverConfiguration), ns0(applyChanges)); status != ua.StatusBadNothingToDo {
+		t.Errorf("ApplyChanges: got %v, want Bad_NothingToDo", status)
 	}
 }
 
-// Operation limits (OPC 10000-4, 7.38.2).
-func TestOperationLimits(t *testing.T) {
+// A client certificate can carry the rights of an administrator.
+func TestAdminClient(t *testing.T) {
+	s := startServer(t, func(o *sim.Options) { o.AdminClients = [][]byte{clientIdentity().Leaf()} })
+	p := dial(t, secure(s))
+	p.create()
+	if err := p.activate(&ua.AnonymousIdentityToken{PolicyID: p.policy(ua.UserTokenTypeAnonymous).PolicyID}); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.read(16306); got.Status != ua.StatusOK {
+		t.Errorf("CurrentVersion: got %v", got.Status)
+	}
+	if got := s.Sessions(); got != 1 {
+		t.Errorf("got %d Sessions, want 1", got)
+	}
+}
+
+// A state in memory outlives a restart, with the Objects it made.
+func TestRestartInMemory(t *testing.T) {
 	s := startServer(t)
 	p := admin(t, secure(s))
-	nodes := make([]*ua.ReadValueID, 1001)
-	for i := range nodes {
-		nodes[i] = &ua.ReadValueID{NodeID: ns0(2259), AttributeID: ua.AttributeIDValue, DataEncoding: &ua.QualifiedName{}}
+	out, status := p.endpointUpdate(freePort(t), 0, 0)
+	if status != ua.StatusOK {
+		t.Fatalf("CloseAndUpdate: %v", status)
 	}
-	for _, tt := range []struct {
-		req  ua.Request
-		want ua.StatusCode
-	}{
-		{&ua.ReadRequest{}, ua.StatusBadNothingToDo},
-		{&ua.ReadRequest{NodesToRead: nodes}, ua.StatusBadTooManyOperations},
-		{&ua.ReadRequest{NodesToRead: nodes[:1], MaxAge: -1}, ua.StatusBadMaxAgeInvalid},
-		{&ua.ReadRequest{NodesToRead: nodes[:1], TimestampsToReturn: 4}, ua.StatusBadTimestampsToReturnInvalid},
-		{&ua.WriteRequest{}, ua.StatusBadNothingToDo},
-		{&secureconv.CallRequest{}, ua.StatusBadNothingToDo},
-		{&ua.CreateSubscriptionRequest{}, ua.StatusBadServiceUnsupported},
-	} {
-		if _, err := p.send(tt.req); statusOf(err) != tt.want {
-			t.Errorf("%T: got %v, want %v", tt.req, err, tt.want)
-		}
+	p.waitForVersion(out[1])
+	if err := s.Restart(); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := p.send(&ua.ReadRequest{NodesToRead: nodes[:1000]}); err != nil && !errors.Is(err, ua.StatusBadResponseTooLarge) {
-		t.Error(err)
+	p = admin(t, secure(s))
+	if got := p.read(16306).Value.Value(); got != out[1] {
+		t.Errorf("CurrentVersion: got %v, want %v", got, out[1])
 	}
+	p.certify()
+	if got := s.Sessions(); got != 1 {
+		t.Errorf("got %d Sessions, want 1", got)
+	}
+}
+
+// An endpoint whose group trusts nobody accepts nobody (OPC 10000-12, 7.7.5).
+func TestEndpointWithoutTrustAcceptsNobody(t *testing.T) {
+	s := startServer(t, func(o *sim.Options) { o.TrustClients = nil })
+	if _, err := dialError(t, secure(s)); statusOf(err) != ua.StatusBadSecurityChecksFailed {
+		t.Errorf("got %v, want Bad_SecurityChecksFailed", err)
+	}
+	dial(t, insecure(s)) // discovery still works
 }

@@ -21,6 +21,9 @@ type Options struct {
 	Admin        User     // gets SecurityAdmin and ConfigureAdmin; none without a name
 	Users        []User   // further users
 	TrustClients [][]byte // DER, put into the first TrustList of a new state
+	// AdminClients are client certificates (DER) that give their Sessions
+	// SecurityAdmin and ConfigureAdmin whoever the user is (OPC 10000-18, 4.4.4).
+	AdminClients [][]byte
 	// AcceptClients is the application setup of OPC 10000-12, G.2: any sound client
 	// certificate is accepted until a TrustList was written.
 	AcceptClients bool

@@ -60,6 +60,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if err := s.start(); err != nil {
 		s.kill()
+		s.listeners.running.Wait()
+		if s.dev != nil {
+			s.dev.Close()
+		}
 		return nil, err
 	}
 	return s, nil

@@ -21,6 +21,8 @@ import (
 const (
 	nonceBytes = 32
 	tokenBytes = 32 // of an AuthenticationToken
+	// activationTime is how long a Session that nobody logged in to is kept.
+	activationTime = time.Minute
 )
 
 // session is a Session (OPC 10000-4, 5.7). sessions.mu guards it.
@@ -28,7 +30,8 @@ type session struct {
 	id          *ua.NodeID
 	token       *ua.NodeID
 	name        string
-	timeout     time.Duration
+	revised     time.Duration // the timeout that the client was told
+	timeout     time.Duration // at most activationTime before it is activated
 	timer       *time.Timer
 	channel     *secureconv.Channel
 	listener    *listener
@@ -63,12 +66,13 @@ func (s *Server) createSession(l *listener, ch *secureconv.Channel, req *ua.Crea
 	}
 	sess := &session{
 		token: ua.NewByteStringNodeID(1, random(tokenBytes)), nonce: random(nonceBytes), name: req.SessionName,
-		timeout: s.revise(req.RequestedSessionTimeout), channel: ch, listener: l, certificate: ch.ClientCertificate(),
+		revised: s.revise(req.RequestedSessionTimeout), channel: ch, listener: l, certificate: ch.ClientCertificate(),
 		points: map[string]rest{},
 	}
+	sess.timeout = min(sess.revised, activationTime)
 	resp := &ua.CreateSessionResponse{
 		ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK), AuthenticationToken: sess.token,
-		RevisedSessionTimeout: float64(sess.timeout.Milliseconds()), ServerNonce: sess.nonce, ServerCertificate: bytes.Join(offer.Chain, nil),
+		RevisedSessionTimeout: float64(sess.revised.Milliseconds()), ServerNonce: sess.nonce, ServerCertificate: bytes.Join(offer.Chain, nil),
 		ServerEndpoints: s.descriptions(req.EndpointURL), ServerSoftwareCertificates: []*ua.SignedSoftwareCertificate{},
 		ServerSignature: &ua.SignatureData{}, MaxRequestMessageSize: secureconv.DefaultLimits().MaxMessageSize,
 	}
@@ -171,6 +175,9 @@ func (s *Server) end(sess *session) {
 	}
 }
 
+// Sessions is how many Sessions there are.
+func (s *Server) Sessions() int { return len(s.sessions.all()) }
+
 func (ss *sessions) all() []*session {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -251,24 +258,33 @@ func (s *Server) activateSession(l *listener, ch *secureconv.Channel, req *ua.Ac
 	if sess.channel != ch && previous.User != who.user {
 		return secureconv.Fault(req, ua.StatusBadIdentityChangeNotSupported)
 	}
-	e := l.current()
-	access := &space.Access{
-		SessionID: sess.id.String(), Mode: ch.SecurityMode(), Roles: who.roles, User: who.user, ClientCertificate: ch.ClientCertificate(),
-	}
-	if len(offer.Chain) > 0 {
-		access.ServerCertificate = offer.Chain[0]
-	}
-	if len(e.EndpointURLs) > 0 {
-		access.EndpointURL = e.EndpointURLs[0]
-	}
 	next := random(nonceBytes)
+	access := s.grant(sess, l, ch, offer, who)
 	s.sessions.mu.Lock()
+	sess.timeout = sess.revised
 	sess.access, sess.userGroup, sess.userChain = access, who.group, who.chain
 	sess.channel, sess.listener, sess.nonce = ch, l, next
 	s.sessions.mu.Unlock()
 	return &ua.ActivateSessionResponse{
 		ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK), ServerNonce: next, Results: []ua.StatusCode{}, DiagnosticInfos: []*ua.DiagnosticInfo{},
 	}
+}
+
+// grant is what an activated Session may do.
+func (s *Server) grant(sess *session, l *listener, ch *secureconv.Channel, offer part12.Offer, who identity) *space.Access {
+	a := &space.Access{
+		SessionID: sess.id.String(), Mode: ch.SecurityMode(), Roles: who.roles, User: who.user, ClientCertificate: ch.ClientCertificate(),
+	}
+	if slices.ContainsFunc(s.options.AdminClients, func(der []byte) bool { return bytes.Equal(der, a.ClientCertificate) }) {
+		a.Roles = append(slices.Clip(a.Roles), space.RoleSecurityAdmin, space.RoleConfigureAdmin)
+	}
+	if len(offer.Chain) > 0 {
+		a.ServerCertificate = offer.Chain[0]
+	}
+	if e := l.current(); len(e.EndpointURLs) > 0 {
+		a.EndpointURL = e.EndpointURLs[0]
+	}
+	return a
 }
 
 // signedFor checks the client's signature over our certificate and its nonce. We
