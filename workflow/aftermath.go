@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,51 +12,102 @@ import (
 // aftermath looks at the server after a failure and says what it saw. What was
 // not seen is not claimed.
 func (s *State) aftermath(ctx context.Context, cause error) error {
-	s.cancelStaged(ctx)
+	discarded := s.cancelStaged(ctx)
+	lists, certificates := s.written(discarded)
+	kept := lists+certificates > 0
+	p := &PartialError{Err: cause, Next: "run uapush apply again: it does only what is missing"}
+	if rejectedAsWhole(cause) && s.Update == nil && !kept {
+		p.Observed, p.Unchanged, p.Next = "The server is as it was.", true, ""
+		return p
+	}
 	// The operator's interrupt must not keep us from looking.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if rejectedAsWhole(cause) && s.Update == nil {
-		return &PartialError{Observed: "The server is as it was.", Unchanged: true, Err: cause}
-	}
-	p := &PartialError{Err: cause, Next: "run uapush apply again: it does only what is missing"}
 	version, err := s.currentVersion(ctx)
+	fate := s.fate(cause)
 	switch {
 	case err != nil:
-		p.Observed = fmt.Sprintf("What the server looks like now was not observed: %v.", err)
-		if !s.Deadline.IsZero() && !s.Confirmed {
-			p.Observed += fmt.Sprintf(" Unless confirmed, it takes the update back at %s.", s.Deadline.Format(time.TimeOnly))
-		}
+		p.Observed = fmt.Sprintf("What the server looks like now was not observed: %v.%s", err, fate)
 		p.Next = "run uapush plan when the server answers: it shows what is in force"
 	case version == s.Plan.BaseVersion:
-		p.Unchanged = len(s.trustWritten) == 0 && len(s.slotsFilled) == 0
-		p.Observed = fmt.Sprintf("The server's configuration is as it was, version %v.", version)
-		p.Next = ""
-	case s.Confirmed || s.Update != nil && s.Update.UpdateID == (UpdateID{}):
-		p.Observed = fmt.Sprintf("The configuration is in force, version %v; %s.", version, s.lacking())
-	default:
-		p.Observed = fmt.Sprintf("The server shows version %v, which nobody has confirmed.", version)
-		if !s.Deadline.IsZero() {
-			p.Observed += fmt.Sprintf(" It takes the update back at %s.", s.Deadline.Format(time.TimeOnly))
-		} else {
-			p.Observed += fmt.Sprintf(" It takes the update back within %v of the upload.", s.Plan.Update.RestartDelay+s.Plan.Update.RevertAfter)
+		p.Observed = fmt.Sprintf("The server's configuration is as it was, version %v%s.%s", version, s.besides(cause, discarded), fate)
+		if p.Unchanged = fate == "" && !kept && ClassOf(cause) != ClassUnknown; p.Unchanged {
+			p.Next = ""
 		}
+	case s.Confirmed || s.Update != nil && s.Update.UpdateID == (UpdateID{}):
+		p.Observed = fmt.Sprintf("The configuration is in force, version %v; %s.", version, s.lacking(cause, discarded))
+	case fate == "":
+		p.Observed = fmt.Sprintf("The server shows version %v, which is not of this run's making%s.", version, s.besides(cause, discarded))
+	default:
+		p.Observed = fmt.Sprintf("The server shows version %v, and this run did not see it confirmed.%s", version, fate)
 		p.Next = "wait until then, and run uapush apply again"
 	}
 	return p
 }
 
+// fate says what may still become of an update that was sent, or "" where
+// nothing will: it was confirmed, refused, taken back, or never sent.
+func (s *State) fate(cause error) string {
+	var reverted *RevertedError
+	unseen := ClassOf(cause) == ClassUnknown
+	back := s.Deadline.Format(time.TimeOnly)
+	switch {
+	case s.Confirmed, errors.As(cause, &reverted):
+	case s.Update == nil && s.Expected != nil && unseen:
+		return fmt.Sprintf(" If the update takes effect, the server takes it back within %v of the upload, unless it asks for no confirmation.",
+			s.Plan.Update.RestartDelay+s.Plan.Update.RevertAfter)
+	case s.Update == nil:
+	case s.Deadline.IsZero():
+		return " The update needs no confirmation, and may take effect yet."
+	case !s.now().Before(s.Deadline):
+	case unseen:
+		return fmt.Sprintf(" Unless the confirmation arrived, it takes the update back at %s.", back)
+	default:
+		return fmt.Sprintf(" Unless confirmed, it takes the update back at %s.", back)
+	}
+	return ""
+}
+
+// besides is lacking where the plan has no changes of the configuration, whose
+// version then says nothing of what was done.
+func (s *State) besides(cause error, discarded bool) string {
+	if len(s.Plan.Changes) > 0 {
+		return ""
+	}
+	return "; " + s.lacking(cause, discarded)
+}
+
 // lacking says which part of the plan is still open.
-func (s *State) lacking() string {
+func (s *State) lacking(cause error, discarded bool) string {
+	lists, certificates := s.written(discarded)
 	switch {
 	case len(s.Plan.Certificates) == 0 && len(s.Plan.TrustLists) == 0:
 		return "no certificates or trust lists were planned"
-	case s.TrustStaged || s.SlotsStaged:
-		return "trust lists and certificates were staged and may not be in force"
-	case len(s.trustWritten) == 0 && len(s.slotsFilled) == 0:
+	case ClassOf(cause) == ClassUnknown:
+		return "how much of its trust lists and certificates has changed was not observed"
+	case lists+certificates == 0:
 		return "its trust lists and certificates were not changed"
+	case s.staged() && !discarded:
+		return "trust lists and certificates were staged and may not be in force"
 	}
-	return fmt.Sprintf("%d trust lists and %d certificates of it were written", len(s.trustWritten), len(s.slotsFilled))
+	return fmt.Sprintf("%d of %d trust lists and %d of %d certificates were written",
+		lists, len(s.Plan.TrustLists), certificates, len(s.Plan.Certificates))
+}
+
+// written counts the trust lists and the certificates that the server took, less
+// those that were staged and discarded.
+func (s *State) written(discarded bool) (lists, certificates int) {
+	for _, at := range s.trustWritten {
+		if at == inForce || !discarded {
+			lists++
+		}
+	}
+	for _, at := range s.slotsFilled {
+		if at == inForce || !discarded {
+			certificates++
+		}
+	}
+	return lists, certificates
 }
 
 // rejectedAsWhole says that the server answered the upload with a refusal: then
@@ -81,16 +133,18 @@ func (s *State) currentVersion(ctx context.Context) (config.VersionTime, error) 
 	return o.CurrentVersion, nil
 }
 
-// cancelStaged discards a transaction that the failure left open.
-func (s *State) cancelStaged(ctx context.Context) {
-	if s.Session == nil || s.Activated || !s.TrustStaged && !s.SlotsStaged {
-		return
+// cancelStaged discards a transaction that the failure left open, and says
+// whether the server agreed.
+func (s *State) cancelStaged(ctx context.Context) bool {
+	if s.Session == nil || !s.staged() {
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := s.Session.CancelChanges(ctx); err != nil {
 		s.note("the open transaction could not be cancelled (%v); the server drops it with the session", err)
-		return
+		return false
 	}
 	s.note("the open transaction was cancelled")
+	return true
 }

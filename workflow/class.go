@@ -38,6 +38,9 @@ func (e *StaleError) Class() Class { return ClassConflict }
 // Class of a refused update.
 func (e *RejectedError) Class() Class { return ClassRejected }
 
+// Class of an update that the server took back.
+func (e *RevertedError) Class() Class { return ClassRejected }
+
 // Class of a run that stopped half way: unless the server was seen to be as it
 // was, somebody has to look.
 func (e *PartialError) Class() Class {

@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -136,9 +135,9 @@ func (confirm) Run(ctx context.Context, s *State) error {
 		s.Confirmed = true
 		return nil
 	case errors.Is(err, StatusBadTransactionFailed):
-		return fmt.Errorf("the server could not apply the update and took it back: %w", err)
+		return &RevertedError{Why: "could not apply it", Err: err}
 	case errors.Is(err, ua.StatusBadInvalidArgument):
-		return fmt.Errorf("the server no longer knows the update, it has taken it back: %w", err)
+		return &RevertedError{Why: "no longer knows it", Err: err}
 	}
 	return err
 }

@@ -68,6 +68,17 @@ func (e *RejectedError) Error() string {
 
 func (e *RejectedError) Unwrap() error { return e.Err }
 
+// RevertedError says that the server took an update back before it was confirmed.
+type RevertedError struct {
+	Why string // what the server said to that, as the end of "the server …"
+	Err error
+}
+
+func (e *RevertedError) Error() string {
+	return fmt.Sprintf("the server took the update back: it %s: %v", e.Why, e.Err)
+}
+func (e *RevertedError) Unwrap() error { return e.Err }
+
 // PartialError says that a run stopped after it had begun to change the server,
 // and what was observed of the server afterwards.
 type PartialError struct {

@@ -27,24 +27,22 @@ type State struct {
 	// ReconnectWithin bounds the wait for a server that needs no confirmation. 0 is a minute.
 	ReconnectWithin time.Duration
 
-	Session      Session                  // connect
-	Observation  Observation              // observe
-	File         *uafile.File             // observe
-	Base         config.Application       // observe: File, decoded
-	Plan         plan.Plan                // compute, or match for a saved plan
-	Expected     *config.Application      // upload: what the changes lead to
-	Update       *ConfigurationResult     // upload
-	Deadline     time.Time                // upload: when an unconfirmed update is taken back
-	Confirmed    bool                     // confirm
-	Issued       map[slot][][]byte        // sign: leaf first
-	TrustStaged  bool                     // trust: a method asked for ApplyChanges
-	SlotsStaged  bool                     // certify: likewise
-	Activated    bool                     // activate
-	Probed       *Probe                   // verify
-	Remaining    *plan.Plan               // recheck: what a new plan still finds
-	VersionAfter config.VersionTime       // recheck
-	trustWritten map[string]TrustListMask // trust
-	slotsFilled  map[slot]bool            // certify
+	Session      Session              // connect
+	Observation  Observation          // observe
+	File         *uafile.File         // observe
+	Base         config.Application   // observe: File, decoded
+	Plan         plan.Plan            // compute, or match for a saved plan
+	Expected     *config.Application  // upload: what the changes lead to
+	Update       *ConfigurationResult // upload
+	Deadline     time.Time            // upload: when an unconfirmed update is taken back
+	Confirmed    bool                 // confirm
+	Issued       map[slot][][]byte    // sign: leaf first
+	Activated    bool                 // activate
+	Probed       *Probe               // verify
+	Remaining    *plan.Plan           // recheck: what a new plan still finds
+	VersionAfter config.VersionTime   // recheck
+	trustWritten map[string]standing  // trust
+	slotsFilled  map[slot]standing    // certify
 }
 
 // Edit works out the configuration that should be from the one that is. It is
@@ -55,6 +53,32 @@ type Edit func(base config.Application) (config.Application, error)
 type slot struct {
 	group string
 	typ   config.NodeID
+}
+
+// standing says how far a change got that the server took.
+type standing int
+
+const (
+	waiting standing = iota + 1 // for ApplyChanges
+	inForce
+)
+
+// staged says whether anything waits for ApplyChanges.
+func (s *State) staged() bool {
+	if s.Activated {
+		return false
+	}
+	for _, at := range s.trustWritten {
+		if at == waiting {
+			return true
+		}
+	}
+	for _, at := range s.slotsFilled {
+		if at == waiting {
+			return true
+		}
+	}
+	return false
 }
 
 // disconnect closes the Session, also when the run was interrupted.
@@ -72,7 +96,7 @@ func (s *State) disconnect(ctx context.Context) {
 // there is none or where it did not reach the server.
 func (s *State) IssuedFor(group string, typ config.NodeID) [][]byte {
 	k := slot{group, typ}
-	if !s.slotsFilled[k] {
+	if s.slotsFilled[k] == 0 {
 		return nil
 	}
 	return s.Issued[k]
