@@ -95,20 +95,16 @@ func (a *Application) everywhere(name string, f func(g *group)) {
 }
 
 // Configuration is the active configuration as a download shows it: with its
-// version, and which slots hold a certificate. The lists are the caller's, the lists
-// within their records are not.
+// version, and which slots hold a certificate.
 func (a *Application) Configuration() config.Application {
 	a.d.mu.Lock()
 	defer a.d.mu.Unlock()
-	return a.describe()
+	return a.describe().Clone()
 }
 
 func (a *Application) describe() config.Application {
 	c := a.state.config
 	c.CertificateGroups = slices.Clone(c.CertificateGroups)
-	c.ServerEndpoints, c.ClientEndpoints = slices.Clone(c.ServerEndpoints), slices.Clone(c.ClientEndpoints)
-	c.SecuritySettings, c.UserTokenSettings = slices.Clone(c.SecuritySettings), slices.Clone(c.UserTokenSettings)
-	c.AuthorizationServices = slices.Clone(c.AuthorizationServices)
 	for i := range c.CertificateGroups {
 		r := &c.CertificateGroups[i]
 		r.CertificateAssigned = nil

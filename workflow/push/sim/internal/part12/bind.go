@@ -2,6 +2,7 @@ package part12
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -21,7 +22,8 @@ func answer(in []any, err error, outputs ...any) space.Result {
 		return space.Result{Outputs: outputs}
 	}
 	r := space.Result{Status: statusOf(err)}
-	if at, ok := err.(*argumentError); ok && at.argument <= len(in) {
+	var at *argumentError
+	if errors.As(err, &at) && at.argument <= len(in) {
 		r.Arguments = make([]ua.StatusCode, len(in))
 		r.Arguments[at.argument-1] = at.status
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gopcua/opcua/ua"
+
 	"github.com/uapush/uapush/config"
 )
 
@@ -22,8 +24,11 @@ func (d *Device) firstStart() error {
 			return fmt.Errorf("set up %s: %w", a.prefix, err)
 		}
 	}
-	g := d.server.state.groups[config.DefaultApplicationGroup]
-	g.Trust = trustList{}.merge(trustList{Trusted: f.TrustClients}, maskTrusted)
+	trust := trustList{}.merge(trustList{Trusted: f.TrustClients}, maskTrusted)
+	if status := checkTrustList(trust, true); status != ua.StatusOK {
+		return fmt.Errorf("trust the first clients: %w", status)
+	}
+	d.server.state.groups[config.DefaultApplicationGroup].Trust = trust
 	return nil
 }
 

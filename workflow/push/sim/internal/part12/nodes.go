@@ -14,8 +14,8 @@ import (
 
 // NodeIds that gopcua's table of NodeSet 1.05.02 lacks.
 const (
-	idManagedApplications        = 16706
-	idApplicationConfigurationTy = 25731
+	idManagedApplications          = 16706
+	idApplicationConfigurationType = 25731
 )
 
 const groupTemplate = "ServerConfiguration/CertificateGroups/DefaultApplicationGroup"
@@ -30,21 +30,18 @@ type nodes struct {
 }
 
 // Attach binds the ServerConfiguration Object and makes the child of
-// ManagedApplications. It is called once.
+// ManagedApplications. Another AddressSpace may take the place of the first.
 func (d *Device) Attach(s *space.Space) {
 	client := s.Instantiate(ua.NewNumericNodeID(0, idManagedApplications), id.Organizes, "ServerConfiguration", d.client.prefix, "Client")
-	client.Type(idApplicationConfigurationTy)
+	client.Type(idApplicationConfigurationType)
+	server := s.Tree(ua.NewNumericNodeID(0, id.ServerConfiguration))
+	d.server.bind(server)
+	d.client.bind(client)
 	d.nodes.mu.Lock()
 	d.nodes.space = s
-	d.nodes.trees = map[*Application]*space.Tree{
-		d.server: s.Tree(ua.NewNumericNodeID(0, id.ServerConfiguration)),
-		d.client: client,
-	}
+	d.nodes.trees = map[*Application]*space.Tree{d.server: server, d.client: client}
 	d.nodes.extra = map[*Application]map[string]*space.Tree{d.server: {}, d.client: {}}
 	d.nodes.mu.Unlock()
-	for a, tree := range d.nodes.trees {
-		a.bind(tree)
-	}
 	d.syncGroups()
 }
 

@@ -141,12 +141,19 @@ func TestProperties(t *testing.T) {
 	if client.ID("IsNonUaApplication") != nil {
 		t.Error("IsNonUaApplication exists")
 	}
-	if err := r.server.setMulticast(true); err != nil || r.readValue(a, tree.ID("MulticastDnsEnabled")).Value.Value() != true {
-		t.Errorf("MulticastDnsEnabled was not set: %v", err)
+	write := func(path string, value any) ua.StatusCode {
+		return r.space.Write(a, &ua.WriteValue{NodeID: tree.ID(path), AttributeID: ua.AttributeIDValue, Value: &ua.DataValue{Value: ua.MustVariant(value)}})
+	}
+	if got := write("MulticastDnsEnabled", true); got != ua.StatusOK || r.readValue(a, tree.ID("MulticastDnsEnabled")).Value.Value() != true {
+		t.Errorf("MulticastDnsEnabled: got %v", got)
 	}
 	version := r.server.Configuration().Version
-	if err := r.server.setValidationOptions(config.DefaultApplicationGroup, 66); err != nil || r.server.Configuration().Version <= version {
-		t.Errorf("DefaultValidationOptions: %v; version %v after %v", err, r.server.Configuration().Version, version)
+	options := trustPath + "/DefaultValidationOptions"
+	if got := write(options, uint32(66)); got != ua.StatusOK || r.server.Configuration().Version <= version {
+		t.Errorf("DefaultValidationOptions: got %v; version %v after %v", got, r.server.Configuration().Version, version)
+	}
+	if got := write(options, uint32(1<<7)); got != ua.StatusBadOutOfRange {
+		t.Errorf("unknown option: got %v, want Bad_OutOfRange", got)
 	}
 }
 
