@@ -1,12 +1,14 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/cmd/internal/view"
+	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 )
@@ -62,14 +64,28 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 		}
 		return a.present(conn, s.Plan, &f.planFlags)
 	}
-	if !f.skipCertificates {
-		s.Issuer = &lazyIssuer{a: a, flags: &f.issuerFlags}
-	}
 	s.Approve = a.approve(conn, f.yes, &f.planFlags)
+	if !f.skipCertificates {
+		issuer := &lazyIssuer{a: a, flags: &f.issuerFlags}
+		s.Issuer, s.Approve = issuer, issuer.beforehand(s.Approve)
+	}
 	if err := a.perform(c.Context(), conn, s, steps); err != nil {
 		return err
 	}
 	return a.concluded(s, f.detailedExitCode)
+}
+
+// beforehand opens the CA for a plan that needs certificates, before anything is
+// written: a wrong passphrase must not leave a server half done.
+func (l *lazyIssuer) beforehand(approve func(context.Context, plan.Plan) error) func(context.Context, plan.Plan) error {
+	return func(ctx context.Context, p plan.Plan) error {
+		if len(p.Certificates) > 0 {
+			if err := l.open(); err != nil {
+				return err
+			}
+		}
+		return approve(ctx, p)
+	}
 }
 
 // inputs reads a saved plan or a manifest, and leaves the arguments that name

@@ -54,10 +54,14 @@ type lazyIssuer struct {
 	err  error
 }
 
-func (l *lazyIssuer) Issue(ctx context.Context, csr []byte, r pki.Request) ([][]byte, error) {
+func (l *lazyIssuer) open() error {
 	l.once.Do(func() { l.ca, l.err = l.a.openCA(l.flags) })
-	if l.err != nil {
-		return nil, l.err
+	return l.err
+}
+
+func (l *lazyIssuer) Issue(ctx context.Context, csr []byte, r pki.Request) ([][]byte, error) {
+	if err := l.open(); err != nil {
+		return nil, err
 	}
 	return l.ca.Issue(ctx, csr, r)
 }

@@ -2,6 +2,9 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -96,17 +99,34 @@ network and port, settings by content.`,
 	return c
 }
 
-// readConfiguration reads what config get has written; YAML covers JSON.
+// readConfiguration reads what config get has written.
 func readConfiguration(path string) (config.Application, error) {
 	var app config.Application
 	data, err := pki.ReadBounded(path, plan.MaxSize)
 	if err != nil {
 		return app, usage("name a file that uapush config get -o yaml has written", "%w", err)
 	}
-	if err := yaml.UnmarshalWithOptions(data, &app, yaml.Strict(), yaml.UseJSONUnmarshaler()); err != nil {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		err = decodeJSON(data, &app)
+	} else {
+		err = yaml.UnmarshalWithOptions(data, &app, yaml.Strict(), yaml.UseJSONUnmarshaler())
+	}
+	if err != nil {
 		return app, usage("it must be what uapush config get -o yaml has written", "%s: %w", path, err)
 	}
 	return app, nil
+}
+
+func decodeJSON(data []byte, value any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(value); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more after the JSON value")
+	}
+	return nil
 }
 
 func (a *app) configExportCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -64,11 +65,14 @@ func (e *interruptedError) Unwrap() error { return e.err }
 // exitCode is the one place that turns an error into an exit code.
 func exitCode(err error) int {
 	var interrupted *interruptedError
+	var partial *workflow.PartialError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &interrupted):
 		return exitInterrupted
+	case errors.As(err, &partial) && partial.Class() == workflow.ClassUnknown:
+		return exitUnknown // whatever the reason was, somebody has to look
 	case errors.Is(err, errChanges):
 		return exitChanges
 	case anyOf(err, conflicts):
@@ -90,7 +94,7 @@ var (
 	usages    = []func(error) bool{
 		is[*plan.DanglingError], is[*plan.ApplicationTypeError], is[*plan.LimitError], is[*plan.ConflictError],
 		is[*plan.SchemaError], is[*plan.InvalidError], is[*plan.ChangeError], is[*plan.NotFoundError], is[*plan.AmbiguousError],
-		is[*pki.FileError], is[*pki.SecretError],
+		is[*pki.FileError], is[*pki.SecretError], is[*fs.PathError],
 	}
 )
 
@@ -144,8 +148,11 @@ func hintOf(err error) string {
 		return "" // each has its own, beside its line
 	}
 	var h interface{ Hint() string }
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		return strings.TrimSpace(h.Hint())
+	case is[*fs.PathError](err):
+		return "check the path, and that you may use it"
 	}
 	return ""
 }

@@ -151,5 +151,9 @@ func loadPlan(path string) (plan.Plan, error) {
 		return plan.Plan{}, usage("name a plan that uapush plan --out has saved", "%w", err)
 	}
 	defer f.Close()
-	return plan.Load(f)
+	p, err := plan.Load(f)
+	if err != nil && exitCode(err) == exitFailure {
+		err = usage("name a plan that uapush plan --out has saved", "%w", err)
+	}
+	return p, err
 }

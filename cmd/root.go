@@ -70,13 +70,16 @@ confirms it, and fills trust lists and certificate slots.`,
 	return root
 }
 
-// markUsage makes wrong arguments usage errors, with the nearest command for an
-// unknown word.
+// markUsage makes wrong arguments and missing flags usage errors, with the nearest
+// command for an unknown word.
 func markUsage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
 				return argumentError(c, args, err)
+			}
+			if err := c.ValidateRequiredFlags(); err != nil {
+				return usage("usage: "+c.UseLine(), "%w", err)
 			}
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 )
 
@@ -78,7 +79,7 @@ func issued(c plan.CertificateAction, der []byte) IssuedCertificate {
 	sum := sha256.Sum256(der)
 	out := IssuedCertificate{Group: c.Group, Type: c.Type, SHA256: hex.EncodeToString(sum[:])}
 	if cert, err := x509.ParseCertificate(der); err == nil {
-		out.Subject, out.NotAfter = cert.Subject.String(), cert.NotAfter
+		out.Subject, out.NotAfter = pki.Describe(cert).Subject, cert.NotAfter
 	}
 	return out
 }

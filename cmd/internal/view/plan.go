@@ -3,6 +3,7 @@ package view
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uapush/uapush/config"
@@ -79,7 +80,7 @@ func describe(c plan.Change) string {
 		return ""
 	}
 	words := Describe(record)
-	if c.UpdateType == config.Insert && c.Kind == config.CertificateGroupList {
+	if g, ok := record.(config.CertificateGroup); ok && c.UpdateType == config.Insert && !slices.Contains(g.CertificateAssigned, true) {
 		words = append(words, "no certificate yet")
 	}
 	return Clean(strings.Join(words, " · "))
@@ -89,7 +90,10 @@ func describe(c plan.Change) string {
 func Describe(record any) []string {
 	switch r := record.(type) {
 	case config.CertificateGroup:
-		words := []string{"types " + strings.Join(typeNames(r.CertificateTypes), ", ")}
+		var words []string
+		if len(r.CertificateTypes) > 0 {
+			words = append(words, "types "+strings.Join(typeNames(r.CertificateTypes), ", "))
+		}
 		if r.Purpose != config.PurposeApplicationCertificate {
 			words = append(words, "purpose "+config.PurposeName(r.Purpose))
 		}
