@@ -195,9 +195,9 @@ func (t *Target) connectError(ctx context.Context, stage, url string, err error)
 		// node-opcua 2.157 sends its ERR in the form of a chunk.
 		return &ConnectError{Kind: Lost, URL: url, Stage: stage, Err: errors.New("its error message has no readable reason")}
 	case errors.As(err, &peer):
-		return t.refusal(stage, url, peer.Status, err)
+		return t.refusal(url, &CallError{Method: stage, Status: peer.Status, Reason: peer.Reason})
 	case errors.As(err, &service):
-		return t.refusal(stage, url, service.Status, err)
+		return t.refusal(url, &CallError{Method: stage, Status: service.Status})
 	case errors.As(err, &dns), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return failed(Unreachable)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -229,18 +229,18 @@ func isStatus(err error) bool {
 
 // refusal puts a status that was sent instead of a connection or a Session into
 // the words of who has to act.
-func (t *Target) refusal(stage, url string, status ua.StatusCode, err error) error {
-	switch status {
+func (t *Target) refusal(url string, e *CallError) error {
+	switch e.Status {
 	case ua.StatusBadTCPEndpointURLInvalid:
-		return &ConnectError{Kind: WrongURL, URL: url, Stage: stage, Err: err}
+		return &ConnectError{Kind: WrongURL, URL: url, Stage: e.Method, Err: e.Status}
 	case ua.StatusBadTCPServerTooBusy, ua.StatusBadTCPNotEnoughResources, statusBadServerTooBusy,
 		ua.StatusBadServerHalted, ua.StatusBadShutdown, ua.StatusBadTooManySessions:
-		return &ConnectError{Kind: Busy, URL: url, Stage: stage, Err: err}
+		return &ConnectError{Kind: Busy, URL: url, Stage: e.Method, Err: e.Status}
 	}
-	if stage != stageDiscover && distrusts(status) {
-		return &UntrustedClientError{URL: url, Fingerprint: fingerprint(t.o.Identity.Leaf()), Err: err}
+	if e.Method != stageDiscover && distrusts(e.Status) {
+		return &UntrustedClientError{URL: url, Fingerprint: fingerprint(t.o.Identity.Leaf()), Err: e}
 	}
-	return &CallError{Method: stage + " " + url, Status: status}
+	return e
 }
 
 // distrusts says that a status, sent before a user was named, is about the

@@ -14,6 +14,7 @@ type CallError struct {
 	Method    string // as the NodeSet names it, with its Object where that helps
 	Status    ua.StatusCode
 	Arguments []ArgumentResult // what the server said of single arguments
+	Reason    string           // what it wrote beside the status; untrusted text
 }
 
 // ArgumentResult is the server's verdict on one input argument that it did not accept.
@@ -30,6 +31,9 @@ func (e *CallError) Error() string {
 	}
 	if len(bad) > 0 {
 		text += " (" + strings.Join(bad, ", ") + ")"
+	}
+	if e.Reason != "" {
+		text += fmt.Sprintf(": %q", e.Reason)
 	}
 	return text
 }
@@ -92,7 +96,11 @@ type OutcomeUnknownError struct {
 }
 
 func (e *OutcomeUnknownError) Error() string {
-	return fmt.Sprintf("%s was sent and its answer was not seen, so it may have taken effect: %v", e.Method, e.Err)
+	why := e.Err.Error()
+	if lost, ok := e.Err.(*ConnectError); ok {
+		why = lost.URL + " " + lost.Kind.String() // its stage is the method
+	}
+	return fmt.Sprintf("%s was sent and its answer was not seen, so it may have taken effect: %s", e.Method, why)
 }
 
 func (e *OutcomeUnknownError) Unwrap() error         { return e.Err }

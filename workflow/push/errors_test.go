@@ -7,6 +7,7 @@ import (
 
 	"github.com/gopcua/opcua/ua"
 
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/workflow"
 )
 
@@ -92,7 +93,11 @@ func TestEveryErrorHasHintAndClass(t *testing.T) {
 		{&SecurityError{}, workflow.ClassTrust, "Aes256_Sha256_RsaPss"},
 		{&EndpointListError{}, workflow.ClassTrust, "proxy"},
 		{&ServerProofError{Err: cause}, workflow.ClassTrust, "password"},
+		{&UntrustedClientError{Err: ua.StatusBadCertificateURIInvalid}, workflow.ClassTrust, "ApplicationUri"},
+		{&UntrustedClientError{Err: ua.StatusBadCertificateTimeInvalid}, workflow.ClassTrust, "clock"},
 		{&LoginError{Err: cause}, workflow.ClassTrust, "SecurityAdmin"},
+		{&LoginError{Type: config.TokenUserName, Err: ua.StatusBadUserAccessDenied}, workflow.ClassTrust, "password"},
+		{&LoginError{Type: config.TokenCertificate, Err: ua.StatusBadIdentityTokenRejected}, workflow.ClassTrust, "user certificate"},
 		{&WrongServerError{}, workflow.ClassNetwork, "certificate"},
 		{&PermissionError{Err: cause}, workflow.ClassTrust, "SecurityAdmin"},
 		{&URLError{}, workflow.ClassUsage, "opc.tcp"},

@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,12 +35,15 @@ type ConnectError struct {
 	Err   error
 }
 
-func (e *ConnectError) Error() string {
-	what := map[ConnectKind]string{
+func (k ConnectKind) String() string {
+	return [...]string{
 		Unreachable: "cannot be reached", Refused: "refuses the connection", Timeout: "did not answer in time",
 		NotOPCUA: "does not speak OPC UA", Lost: "ended the connection", Busy: "is not ready", WrongURL: "has no endpoint of that URL",
-	}[e.Kind]
-	return fmt.Sprintf("%s: %s %s: %v", e.Stage, e.URL, what, e.Err)
+	}[k]
+}
+
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("%s: %s %v: %v", e.Stage, e.URL, e.Kind, e.Err)
 }
 
 func (e *ConnectError) Unwrap() error         { return e.Err }
@@ -103,7 +107,15 @@ func (e *UntrustedClientError) Error() string {
 
 func (e *UntrustedClientError) Unwrap() error         { return e.Err }
 func (e *UntrustedClientError) Class() workflow.Class { return workflow.ClassTrust }
+
+// Hint names the file that the server needs, unless the certificate itself is at fault.
 func (e *UntrustedClientError) Hint() string {
+	switch {
+	case errors.Is(e.Err, ua.StatusBadCertificateURIInvalid):
+		return "the ApplicationUri in the client's certificate is not the one that the client claims; compare them with uapush identity show"
+	case errors.Is(e.Err, ua.StatusBadCertificateTimeInvalid):
+		return "compare the validity of the client's certificate (uapush identity show) with the clock of the server"
+	}
 	return "write the certificate to a file with uapush identity export, and have the server's administrator put it into the trust list; many servers show it in their list of rejected certificates"
 }
 
@@ -172,6 +184,7 @@ func (e *ServerProofError) Hint() string {
 // LoginError says that the server did not accept the user.
 type LoginError struct {
 	User string // "anonymous", the user's name, or the certificate's fingerprint
+	Type config.TokenType
 	Err  error
 }
 
@@ -182,12 +195,18 @@ func (e *LoginError) Error() string {
 func (e *LoginError) Unwrap() error         { return e.Err }
 func (e *LoginError) Class() workflow.Class { return workflow.ClassTrust }
 
-// Hint is the cause's own, where it has one.
+// Hint is by the kind of user: servers answer a wrong password with any of several codes.
 func (e *LoginError) Hint() string {
-	if h := hintOf(e.Err); h != "" {
-		return h
+	var wrongKind *tokenTypeError
+	switch {
+	case errors.As(e.Err, &wrongKind):
+		return wrongKind.Hint()
+	case e.Type == config.TokenUserName:
+		return "check the user name and the password; push needs a user with the SecurityAdmin role"
+	case e.Type == config.TokenCertificate:
+		return "have the server trust the user certificate, and give that user the SecurityAdmin role"
 	}
-	return "check the user name and the password; push needs a user with the SecurityAdmin role"
+	return "log in with --user and --password-file, or with --user-cert; push needs the SecurityAdmin role"
 }
 
 // WrongServerError says that another certificate answers than the one expected.

@@ -125,7 +125,7 @@ func (t *Target) createSession(ctx context.Context, s *Session, e endpoint, disc
 	}
 	resp, err := sendAs[*ua.CreateSessionResponse](ctx, s, "CreateSession", req)
 	if err != nil {
-		return nil, t.withoutSession("CreateSession", e.EndpointURL, err)
+		return nil, t.withoutSession(e.EndpointURL, err)
 	}
 	s.token = resp.AuthenticationToken
 	s.maxRequest = resp.MaxRequestMessageSize
@@ -166,10 +166,10 @@ func (t *Target) checkCreated(e endpoint, nonce []byte, resp *ua.CreateSessionRe
 
 // withoutSession puts refusals of CreateSession and ActivateSession that are
 // about the client's certificate into words of their own.
-func (t *Target) withoutSession(stage, url string, err error) error {
+func (t *Target) withoutSession(url string, err error) error {
 	var call *CallError
 	if errors.As(err, &call) {
-		return t.refusal(stage, url, call.Status, call)
+		return t.refusal(url, call)
 	}
 	return err
 }

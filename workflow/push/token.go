@@ -31,9 +31,9 @@ func (t *Target) activateSession(ctx context.Context, s *Session, e endpoint, no
 	var call *CallError
 	switch {
 	case errors.As(err, &call) && rejectsUser(call.Status):
-		return &LoginError{User: t.o.User.String(), Err: call}
+		return &LoginError{User: t.o.User.String(), Type: config.TokenType(t.o.User.tokenType()), Err: call}
 	case err != nil:
-		return t.withoutSession("ActivateSession", e.EndpointURL, err)
+		return t.withoutSession(e.EndpointURL, err)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func userToken(u User, e endpoint, nonce []byte) (*ua.ExtensionObject, *ua.Signa
 // With SecurityPolicy None it relies on the channel, which always encrypts here.
 func (u UserName) token(policyID, security string, leaf, nonce []byte) (*ua.UserNameIdentityToken, error) {
 	if u.Password == nil {
-		return nil, &LoginError{User: u.String(), Err: errNoPassword}
+		return nil, &LoginError{User: u.String(), Type: config.TokenUserName, Err: errNoPassword}
 	}
 	password, err := u.Password()
 	if err != nil {
@@ -111,7 +111,8 @@ func tokenPolicy(u User, e endpoint) (*ua.UserTokenPolicy, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, &LoginError{User: u.String(), Err: &tokenTypeError{want: u.tokenType(), offers: e.UserIdentityTokens}}
+		wrongKind := &tokenTypeError{want: u.tokenType(), offers: e.UserIdentityTokens}
+		return nil, &LoginError{User: u.String(), Type: config.TokenType(u.tokenType()), Err: wrongKind}
 	}
 	return slices.MinFunc(fit, func(a, b *ua.UserTokenPolicy) int { return tokenRank(u, a, e) - tokenRank(u, b, e) }), nil
 }
