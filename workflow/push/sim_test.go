@@ -22,12 +22,12 @@ func TestCreateEndpoint(t *testing.T) {
 	traffic := &secureconv.Traffic{}
 	target := target(t, server, func(o *push.Options) { o.Traffic = traffic })
 	s := open(t, target)
-	before := requests(traffic)
+	before := roundTrips(traffic)
 	o, err := s.Observe(t.Context(), []string{config.DefaultApplicationGroup, lineA})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := requests(traffic) - before; got > 8 {
+	if got := roundTrips(traffic) - before; got > 8 {
 		t.Errorf("Observe took %d requests, want 8 at most: %v", got, traffic.Snapshot().Requests)
 	}
 	if !o.HasConfigurationFile || o.CurrentVersion == 0 || len(o.Groups) == 0 || !o.SupportsTransactions {
@@ -100,10 +100,10 @@ func certify(t *testing.T, s workflow.Session) []byte {
 	return certificate
 }
 
-// requests counts what was sent once a Session was there.
-func requests(traffic *secureconv.Traffic) int {
+// roundTrips counts the requests that were answered.
+func roundTrips(traffic *secureconv.Traffic) int {
 	sum := 0
-	for _, n := range traffic.Snapshot().Requests {
+	for _, n := range traffic.Snapshot().Responses {
 		sum += n
 	}
 	return sum
