@@ -301,18 +301,6 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
-// A server from before NodeSet 1.05.05 has no ConfigurationFile.
-func TestProfileCertificates(t *testing.T) {
-	s := startServer(t, func(o *sim.Options) { o.Profile = "certificates" })
-	p := admin(t, secure(s))
-	if got := p.read(16306); got.Status != ua.StatusBadNodeIDUnknown {
-		t.Errorf("CurrentVersion: got %v, want Bad_NodeIdUnknown", got.Status)
-	}
-	if _, status := p.call(ns0(serverConfiguration), ns0(applyChanges)); status != ua.StatusBadNothingToDo {
-		t.Errorf("ApplyChanges: got %v, want Bad_NothingToDo", status)
-	}
-}
-
 // OPC 10000-12, 7.10.5 and 7.10.10 need encryption, 7.10.9 a signature.
 func TestSignedChannel(t *testing.T) {
 	s := startServer(t)

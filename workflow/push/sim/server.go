@@ -80,11 +80,11 @@ func (s *Server) start() error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	s.host = hostnames(host)[0]
-	network := ""
-	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
-		network = host
+	bound := first.Addr().(*net.TCPAddr)
+	key := binding{port: uint16(bound.Port)}
+	if !bound.IP.IsUnspecified() { // also of a host name: it must not listen everywhere after a restart
+		key.network = bound.IP.String()
 	}
-	key := binding{network, uint16(first.Addr().(*net.TCPAddr).Port)}
 	s.listeners.serving = map[binding]*listener{}
 	s.listeners.prepared = map[binding]net.Listener{key: first}
 	err = s.open(host, key)

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gopcua/opcua/ua"
@@ -80,5 +81,30 @@ func TestOperationLimits(t *testing.T) {
 	}
 	if _, err := p.send(&ua.ReadRequest{NodesToRead: nodes[:1000]}); err != nil && !errors.Is(err, ua.StatusBadResponseTooLarge) {
 		t.Error(err)
+	}
+}
+
+// Where a server listens, and what it calls itself there.
+func TestAddresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"localhost:0": "opc.tcp://localhost:", "0.0.0.0:0": "opc.tcp://127.0.0.1:", ":0": "opc.tcp://127.0.0.1:", "127.0.0.1:0": "opc.tcp://127.0.0.1:",
+	} {
+		s := startServer(t, func(o *sim.Options) { o.Address = address })
+		if !strings.HasPrefix(s.URL(), want) {
+			t.Errorf("%s: URL is %s, want %s…", address, s.URL(), want)
+		}
+		admin(t, secure(s))
+	}
+}
+
+// A server from before NodeSet 1.05.05 has no ConfigurationFile.
+func TestProfileCertificates(t *testing.T) {
+	s := startServer(t, func(o *sim.Options) { o.Profile = "certificates" })
+	p := admin(t, secure(s))
+	if got := p.read(16306); got.Status != ua.StatusBadNodeIDUnknown {
+		t.Errorf("CurrentVersion: got %v, want Bad_NodeIdUnknown", got.Status)
+	}
+	if _, status := p.call(ns0(serverConfiguration), ns0(applyChanges)); status != ua.StatusBadNothingToDo {
+		t.Errorf("ApplyChanges: got %v, want Bad_NothingToDo", status)
 	}
 }

@@ -1,6 +1,8 @@
 package space
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gopcua/opcua/id"
@@ -62,5 +64,37 @@ func TestInstantiate(t *testing.T) {
 	app.Add("Enabled")
 	if !app.Has("Enabled") || s.typeDefinition(s.nodes[keyOf(app.ID(""))]) != 25731 {
 		t.Error("an instance of ApplicationConfigurationType has no Enabled")
+	}
+}
+
+// Every reference has its inverse, every instance a type, every method of
+// ServerConfiguration its declaration and its access rules.
+func TestNodesAreConsistent(t *testing.T) {
+	s := New()
+	for k, n := range s.nodes {
+		for _, r := range n.refs {
+			back := reference{typ: r.typ, inverse: !r.inverse, target: k}
+			if target := s.nodes[r.target]; target == nil || !slices.Contains(target.refs, back) {
+				t.Errorf("%s: reference %v has no inverse", n.id, r)
+			}
+		}
+		instance := n.class == ua.NodeClassObject || n.class == ua.NodeClassVariable
+		if instance && s.nodes[ns0(s.typeDefinition(n))] == nil {
+			t.Errorf("%s %s has no type definition", n.id, n.name.Name)
+		}
+		if n.class == ua.NodeClassVariable && n.rank == 0 {
+			t.Errorf("%s %s has ValueRank 0", n.id, n.name.Name)
+		}
+	}
+	for _, r := range s.order {
+		if !strings.HasPrefix(r.Path, "ServerConfiguration/") || ua.NodeClass(r.Class) != ua.NodeClassMethod {
+			continue
+		}
+		if s.nodes[ns0(r.Declaration)] == nil || len(r.Roles) == 0 || r.Restrictions&restrictSigning == 0 {
+			t.Errorf("%s: declaration %d, roles %v, restrictions %d", r.Path, r.Declaration, r.Roles, r.Restrictions)
+		}
+		if (len(r.In) > 0) != (r.InID != 0) || (len(r.Out) > 0) != (r.OutID != 0) {
+			t.Errorf("%s: arguments without a NodeId, or the reverse", r.Path)
+		}
 	}
 }
