@@ -108,28 +108,28 @@ func TestResultCodes(t *testing.T) {
 			r.good(a, trustPath, "Close", r.good(a, trustPath, "Open", byte(6))[0])
 			return r.call(a, "", "ApplyChanges")
 		}, ua.StatusOK},
-		{"7.8.2.7 as issuer", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.6 as issuer", func(r *rig, a, b *space.Access) space.Result {
 			return r.call(a, trustPath, "AddCertificate", caCert(), false)
 		}, ua.StatusBadCertificateInvalid},
-		{"7.8.2.7 issuer missing", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.6 issuer missing", func(r *rig, a, b *space.Access) space.Result {
 			leaf := issue(certOptions{name: "leaf"}, &clientKey().PublicKey, caCert(), caKey())
 			return r.call(a, trustPath, "AddCertificate", leaf, true)
 		}, ua.StatusBadCertificateChainIncomplete},
-		{"7.8.2.7 a CRL", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.6 a CRL", func(r *rig, a, b *space.Access) space.Result {
 			return r.call(a, trustPath, "AddCertificate", crl(), true)
 		}, ua.StatusBadCertificateInvalid},
-		{"7.8.2.7 open for writing", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.6 open for writing", func(r *rig, a, b *space.Access) space.Result {
 			r.good(a, trustPath, "Open", byte(6))
 			return r.call(a, trustPath, "AddCertificate", caCert(), true)
 		}, ua.StatusBadInvalidState},
-		{"7.8.2.7 in a transaction", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.6 in a transaction", func(r *rig, a, b *space.Access) space.Result {
 			r.writeTrust(a, trustPath, trustList{}, maskIssuers)
 			return r.call(a, trustPath, "AddCertificate", caCert(), true)
 		}, ua.StatusBadTransactionPending},
-		{"7.8.2.8 unknown thumbprint", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.7 unknown thumbprint", func(r *rig, a, b *space.Access) space.Result {
 			return r.call(a, trustPath, "RemoveCertificate", digest(caCert()), true)
 		}, ua.StatusBadInvalidArgument},
-		{"7.8.2.8 needed CA", func(r *rig, a, b *space.Access) space.Result {
+		{"7.8.2.7 needed CA", func(r *rig, a, b *space.Access) space.Result {
 			r.good(a, trustPath, "AddCertificate", caCert(), true)
 			r.good(a, trustPath, "AddCertificate", issue(certOptions{name: "leaf"}, &outerKey().PublicKey, caCert(), caKey()), true)
 			return r.call(a, trustPath, "RemoveCertificate", digest(caCert()), true)
@@ -165,15 +165,15 @@ func TestResultCodes(t *testing.T) {
 		}, ua.StatusBadCertificateChainIncomplete},
 		{"7.10.5 self-signed", func(r *rig, a, b *space.Access) space.Result { return update(r, a, own("urn:plant:plc1", r), "", nil) }, ua.StatusOK},
 		{"7.10.8 unknown group", func(r *rig, a, b *space.Access) space.Result { return r.call(a, "", "GetCertificates", null) }, ua.StatusBadInvalidArgument},
-		{"7.10.19 write while another Session has a transaction", func(r *rig, a, b *space.Access) space.Result {
+		{"7.10.20 write while another Session has a transaction", func(r *rig, a, b *space.Access) space.Result {
 			r.good(a, trustPath, "Open", byte(6))
 			return r.call(b, fileName, "Open", byte(3))
 		}, ua.StatusBadTransactionPending},
-		{"7.10.19 stage while the file is open for writing", func(r *rig, a, b *space.Access) space.Result {
+		{"7.10.20 stage while the file is open for writing", func(r *rig, a, b *space.Access) space.Result {
 			r.good(a, fileName, "Open", byte(3))
 			return r.call(a, trustPath, "Open", byte(6))
 		}, ua.StatusBadTransactionPending},
-		{"7.10.19 stage while awaiting ConfirmUpdate", func(r *rig, a, b *space.Access) space.Result {
+		{"7.10.20 stage while awaiting ConfirmUpdate", func(r *rig, a, b *space.Access) space.Result {
 			r.upload(a, withGroup(r, "LineA"), 60000, 0, target{"CertificateGroups.[2]", config.Insert})
 			r.clock.Advance(0)
 			return r.call(b, trustPath, "Open", byte(6))

@@ -37,7 +37,7 @@ func (a *Application) bindFile(t *space.Tree, name string) {
 	})
 }
 
-// bindConfigurationFile ties an ApplicationConfigurationFileType Object (7.10.19).
+// bindConfigurationFile ties an ApplicationConfigurationFileType Object (7.10.20).
 func (a *Application) bindConfigurationFile(t *space.Tree) {
 	a.bindFile(t, "")
 	c := a.d.opt.Capabilities
@@ -108,7 +108,7 @@ func orEmpty(list []string) []string {
 }
 
 // tokenPolicies are UserTokenTypes as the Property has them; its other fields are
-// ignored (7.10.19).
+// ignored (7.10.20).
 func tokenPolicies(types []config.UserTokenType) []*ua.ExtensionObject {
 	out := []*ua.ExtensionObject{}
 	for _, t := range types {

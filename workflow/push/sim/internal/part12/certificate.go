@@ -66,7 +66,7 @@ func (a *Application) slot(name string, kind config.NodeID) (slot, error) {
 	return a.state.groups[name].Slots[kind], nil
 }
 
-// fits says whether a public key suits a CertificateType (7.8.4.5, 7.8.4.6).
+// fits says whether a public key suits a CertificateType (7.8.4).
 func fits(key any, kind config.NodeID) bool {
 	k, ok := key.(*rsa.PublicKey)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 
 const knownOptions = config.CheckRevocationStatusOffline<<1 - 1
 
-// supertypes names the purpose of the CertificateTypes a group can have (7.8.4).
+// purposeOf is the purpose of the groups that a CertificateType may be in (7.8.4).
 func purposeOf(kind config.NodeID) config.NodeID {
 	if kind == config.TypeRsaMin || kind == config.TypeRsaSha256 {
 		return config.PurposeApplicationCertificate
@@ -34,7 +34,7 @@ func checkIdentity(i config.Identity) ua.StatusCode {
 }
 
 // checkGroup: the purpose and the types of a group fit together and are allowed; a
-// type with a certificate cannot be dropped (7.8.4.2).
+// type with a certificate cannot be dropped (7.8.3.4).
 func (p *processing) checkGroup(old *config.CertificateGroup, g config.CertificateGroup) ua.StatusCode {
 	c := p.app.d.opt.Capabilities
 	if !slices.Contains(c.CertificateGroupPurposes, g.Purpose) || g.ValidationOptions&^knownOptions != 0 {
@@ -139,7 +139,7 @@ func (p *processing) checkEndpoint(e config.Endpoint, urls []string) ua.StatusCo
 	return ua.StatusOK
 }
 
-// portAllowed reads a NumericRange, a or a:b; empty allows all ports (7.10.19).
+// portAllowed reads a NumericRange, a or a:b; empty allows all ports (7.10.20).
 func portAllowed(ports string, port uint16) bool {
 	if ports == "" {
 		return true

@@ -14,7 +14,7 @@ import (
 	"github.com/uapush/uapush/workflow/push/sim/internal/space"
 )
 
-// supportedDataType is ApplicationConfigurationDataType (7.10.20).
+// supportedDataType is ApplicationConfigurationDataType (7.10.19).
 const supportedDataType uint32 = 23743
 
 // noUpdate is the null Guid: nothing needs to be confirmed.

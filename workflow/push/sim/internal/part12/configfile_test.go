@@ -228,7 +228,7 @@ func TestForeignBytes(t *testing.T) {
 	}
 }
 
-// 7.8.5.6: names that do not persist change with the version, references with them.
+// 7.8.5.5: names that do not persist change with the version, references with them.
 func TestRenamedRecords(t *testing.T) {
 	r := start(t, func(o *Options) { o.RenameRecords = true })
 	c, ts := lineA(r)
@@ -248,7 +248,7 @@ func TestRenamedRecords(t *testing.T) {
 	}
 }
 
-// The managed client has ClientEndpoints and no Endpoints of a server (7.10.20).
+// The managed client has ClientEndpoints and no Endpoints of a server (7.10.19).
 func TestClientConfiguration(t *testing.T) {
 	r := start(t)
 	a := r.admin("a")

@@ -142,7 +142,7 @@ func (d *Device) setupIn(s *state) bool {
 }
 
 // mayStage refuses what would begin or continue a transaction while another one,
-// or an update of a configuration, is under way (7.10.2, 7.10.19).
+// or an update of a configuration, is under way (7.10.2, 7.10.20).
 func (a *Application) mayStage(acc *space.Access) error {
 	d := a.d
 	if d.updating() || d.tx != nil && (d.tx.session != acc.SessionID || d.tx.app != a) {

@@ -41,7 +41,7 @@ func (a *Application) Diagnostics() Diagnostics {
 	return a.diagnostics
 }
 
-// property gives one Property of the TransactionDiagnostics Object. Before the
+// diagnosticsProperty gives one Property of the TransactionDiagnostics Object. Before the
 // first transaction there is no value; the result of an active one is not known.
 func (a *Application) diagnosticsProperty(name string) (any, ua.StatusCode) {
 	d := a.Diagnostics()

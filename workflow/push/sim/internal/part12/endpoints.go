@@ -91,7 +91,7 @@ func (s *state) offers(settings config.SecuritySettings) []Offer {
 	return out
 }
 
-// suitable are the slots of a group that hold a certificate for a policy (7.8.4.6).
+// suitable are the slots of a group that hold a certificate for a policy (7.8.4).
 func (s *state) suitable(name, policy string) []slot {
 	strong := policy == config.PolicyBasic256Sha256 || policy == config.PolicyAes128Sha256RsaOaep || policy == config.PolicyAes256Sha256RsaPss
 	g := s.groups[name]

@@ -46,7 +46,7 @@ func (d *Device) Attach(s *space.Space) {
 }
 
 // syncGroups instantiates the CertificateGroup Objects of new records and removes
-// those of deleted ones (7.8.4.2).
+// those of deleted ones (7.8.3.4).
 func (d *Device) syncGroups() {
 	n := &d.nodes
 	n.mu.Lock()

@@ -63,7 +63,7 @@ func DefaultCapabilities() config.Capabilities {
 const (
 	// issuedTokenJWT is the profile of JSON Web Tokens (OPC 10000-7).
 	issuedTokenJWT = "http://opcfoundation.org/UA/UserToken#JWT"
-	// purposeUser is UserCertificateType (OPC 10000-12, 7.8.4.1).
+	// purposeUser is UserCertificateType (OPC 10000-12, 7.8.4).
 	purposeUser config.NodeID = "i=19323"
 	// keyBits is the size of generated keys; every supported policy allows it.
 	keyBits = 2048

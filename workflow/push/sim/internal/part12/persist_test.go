@@ -114,7 +114,7 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// Properties: values and who may write them (7.10.3, 7.8.5.1, 7.10.19).
+// Properties: values and who may write them (7.10.3, 7.8.5.1, 7.10.20).
 func TestProperties(t *testing.T) {
 	r := start(t)
 	a := r.admin("a")

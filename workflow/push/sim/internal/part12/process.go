@@ -12,7 +12,7 @@ import (
 )
 
 // processing applies the targets of one CloseAndUpdate to a copy of the state
-// (7.8.5.2, 7.10.20).
+// (7.8.5.2, 7.10.19).
 type processing struct {
 	app     *Application
 	access  *space.Access
@@ -82,7 +82,7 @@ func (p *processing) length(list config.List) int {
 }
 
 // applyList processes the records of one kind. Which lists an application has
-// depends on its type (7.10.20).
+// depends on its type (7.10.19).
 func (p *processing) applyList(list config.List) {
 	forClients := list == config.ApplicationIdentity || list == config.CertificateGroupList || list == config.ClientEndpointList
 	forServers := list != config.ClientEndpointList
@@ -200,7 +200,7 @@ func (p *processing) adoptGroups() {
 	groups := map[string]*group{}
 	for i := range p.next.config.CertificateGroups {
 		r := &p.next.config.CertificateGroups[i]
-		r.CertificateAssigned = nil // ignored on update (7.8.4.2)
+		r.CertificateAssigned = nil // ignored on update (7.8.3.4)
 		g := p.next.groups[r.Name]
 		if g == nil {
 			g = &group{}

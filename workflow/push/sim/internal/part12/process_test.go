@@ -9,7 +9,7 @@ import (
 	"github.com/uapush/uapush/config"
 )
 
-// UpdateResults of OPC 10000-12, 7.8.5.2, and the rules of 7.8.4.2 and 7.10.20 to
+// UpdateResults of OPC 10000-12, 7.8.5.2, and the rules of 7.8.3.4 and 7.10.19 to
 // 7.10.25. Every case starts from the server's configuration with the records of
 // lineA appended.
 func TestUpdateResults(t *testing.T) {
@@ -115,7 +115,7 @@ func TestUpdateResults(t *testing.T) {
 	}
 }
 
-// 7.10.19: MaxCertificateGroups and MaxEndpoints.
+// 7.10.20: MaxCertificateGroups and MaxEndpoints.
 func TestLimits(t *testing.T) {
 	r := start(t, func(o *Options) {
 		o.Capabilities = DefaultCapabilities()
@@ -129,7 +129,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// 7.8.4.2: a group goes with its Object, unless a certificate is assigned.
+// 7.8.3.4: a group goes with its Object, unless a certificate is assigned.
 func TestDeleteGroup(t *testing.T) {
 	r := start(t)
 	a := r.admin("a")
@@ -190,7 +190,7 @@ func TestModeNone(t *testing.T) {
 	}
 }
 
-// 7.8.4.2: a slot keeps its certificate when a type is added to its group.
+// 7.8.3.4: a slot keeps its certificate when a type is added to its group.
 func TestReplaceKeepsCertificates(t *testing.T) {
 	r := start(t)
 	c := r.server.Configuration()

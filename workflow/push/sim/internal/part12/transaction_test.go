@@ -58,7 +58,7 @@ func (r *rig) readValue(acc *space.Access, node *ua.NodeID) *ua.DataValue {
 	return r.space.Read(acc, &ua.ReadValueID{NodeID: node, AttributeID: ua.AttributeIDValue, DataEncoding: &ua.QualifiedName{}}, ua.TimestampsToReturnNeither, r.clock.Now())
 }
 
-// 7.8.2.4: Close without CloseAndUpdate discards what was written.
+// 7.8.2.1: Close without CloseAndUpdate discards what was written.
 func TestCloseDiscards(t *testing.T) {
 	r := start(t)
 	a := r.admin("a")
@@ -285,7 +285,7 @@ func TestUpdateCertificateWithKey(t *testing.T) {
 	}
 }
 
-// 7.8.2.7 and 7.8.2.8 take effect at once; a CA takes its CRLs along.
+// 7.8.2.6 and 7.8.2.7 take effect at once; a CA takes its CRLs along.
 func TestAddAndRemoveCertificate(t *testing.T) {
 	r := start(t)
 	a := r.admin("a")

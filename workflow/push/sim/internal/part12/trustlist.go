@@ -15,7 +15,7 @@ import (
 	"github.com/uapush/uapush/workflow/push/sim/internal/space"
 )
 
-// Bits of TrustListMasks (7.8.2.6).
+// Bits of TrustListMasks (7.8.2.9).
 const (
 	maskTrusted     uint32 = 1
 	maskTrustedCRLs uint32 = 2
@@ -24,7 +24,7 @@ const (
 	maskAll         uint32 = 15
 )
 
-// trustList is the content of a TrustListDataType (7.8.2.6), all DER.
+// trustList is the content of a TrustListDataType (7.8.2.8), all DER.
 type trustList struct {
 	Trusted, TrustedCRLs, Issuers, IssuerCRLs [][]byte
 }
@@ -203,7 +203,7 @@ func (a *Application) acceptable(name string, l trustList) error {
 }
 
 // mayEdit is what AddCertificate and RemoveCertificate ask for. They take effect
-// at once, so no transaction may be under way, not even the caller's (7.8.2.7, 7.8.2.8).
+// at once, so no transaction may be under way, not even the caller's (7.8.2.6, 7.8.2.7).
 func (a *Application) mayEdit(name string) error {
 	switch {
 	case a.d.open(a, name, modeRead|modeWrite) > 0:
@@ -214,7 +214,7 @@ func (a *Application) mayEdit(name string) error {
 	return nil
 }
 
-// addCertificate adds to the trusted certificates (7.8.2.7). Issuers come with a
+// addCertificate adds to the trusted certificates (7.8.2.6). Issuers come with a
 // CRL and are written as a whole list.
 func (a *Application) addCertificate(name string, der []byte, trusted bool) error {
 	a.d.mu.Lock()
@@ -237,7 +237,7 @@ func (a *Application) addCertificate(name string, der []byte, trusted bool) erro
 	return a.setTrust(name, l)
 }
 
-// removeCertificate removes a certificate, and the CRLs of a CA with it (7.8.2.8).
+// removeCertificate removes a certificate, and the CRLs of a CA with it (7.8.2.7).
 // The thumbprint is the SHA-1 of the DER, in hexadecimal digits of either case.
 func (a *Application) removeCertificate(name, thumbprint string, trusted bool) error {
 	a.d.mu.Lock()

@@ -49,7 +49,7 @@ func parsePool(l trustList) (pool, error) {
 
 func (p pool) certificates() []*x509.Certificate { return slices.Concat(p.trusted, p.issuers) }
 
-// chain builds the chain of a certificate up to a self-signed one, the
+// buildChain builds the chain of a certificate up to a self-signed one, the
 // certificate first. It is the steps "build chain" and "signature" of OPC 10000-4,
 // 6.1.3.
 func buildChain(leaf *x509.Certificate, from []*x509.Certificate) ([]*x509.Certificate, ua.StatusCode) {
@@ -309,7 +309,7 @@ func mayAuthenticate(c *x509.Certificate) bool {
 }
 
 // judgeRevocation uses CRLs. There is no OCSP here: an online check alone finds
-// nobody to ask and fails, both together fall back to CRLs (7.8.2.8).
+// nobody to ask and fails, both together fall back to CRLs (7.8.2.10).
 func judgeRevocation(chain []*x509.Certificate, p pool, options config.ValidationOptions, now time.Time) ua.StatusCode {
 	if options&(config.CheckRevocationStatusOnline|config.CheckRevocationStatusOffline) == 0 {
 		return ua.StatusOK

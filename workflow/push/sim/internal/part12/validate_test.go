@@ -20,7 +20,7 @@ func leaf(o certOptions) []byte {
 	return issue(o, &clientKey().PublicKey, caCert(), caKey())
 }
 
-// OPC 10000-4, 6.1.3, with the ValidationOptions of OPC 10000-12, 7.8.2.8. Not
+// OPC 10000-4, 6.1.3, with the ValidationOptions of OPC 10000-12, 7.8.2.10. Not
 // verified: host names and ApplicationUris, which a Session checks, and OCSP.
 func TestValidate(t *testing.T) {
 	past := certOptions{from: noon.Add(-48 * time.Hour), to: noon.Add(-time.Hour)}
@@ -133,7 +133,7 @@ func TestApplicationSetup(t *testing.T) {
 
 // FuzzTrustList: what decodes, encodes to the same content; nothing panics.
 func FuzzTrustList(f *testing.F) {
-	f.Add([]byte{15, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0x30, 3, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // OPC 10000-12, 7.8.2.6
+	f.Add([]byte{15, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 0x30, 3, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // OPC 10000-12, 7.8.2.8
 	f.Add(trustList{Trusted: [][]byte{{1}}, IssuerCRLs: [][]byte{{2, 3}}}.encode(maskAll))
 	f.Add([]byte{1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F})
 	f.Add([]byte{16, 0, 0, 0})

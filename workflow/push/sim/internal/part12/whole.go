@@ -11,7 +11,7 @@ import (
 )
 
 // checkWhole judges the new configuration as a whole, after all records were
-// processed: references, uniqueness, limits, self-protection (7.10.20).
+// processed: references, uniqueness, limits, self-protection (7.10.19).
 func (p *processing) checkWhole() {
 	p.checkReferences()
 	p.checkUnique()
@@ -176,7 +176,7 @@ func (p *processing) blameDoubles(list config.List, records []named) {
 }
 
 // checkLimits refuses the insertions that go beyond MaxEndpoints and
-// MaxCertificateGroups; 0 is no limit (7.10.19).
+// MaxCertificateGroups; 0 is no limit (7.10.20).
 func (p *processing) checkLimits() {
 	c, limits := p.next.config, p.app.d.opt.Capabilities
 	p.blameExcess(len(c.ServerEndpoints)+len(c.ClientEndpoints), int(limits.MaxEndpoints), config.ServerEndpointList, config.ClientEndpointList)
@@ -200,7 +200,7 @@ func (p *processing) blameExcess(count, limit int, lists ...config.List) {
 	}
 }
 
-// stillReachable is the self-protection rule (7.10.20): a secured ServerEndpoint
+// stillReachable is the self-protection rule (7.10.19): a secured ServerEndpoint
 // remains whose group has a slot for the certificate that the server uses in the
 // current Session, and whose TrustList trusts the client of the current Session.
 func (p *processing) stillReachable() bool {
