@@ -37,7 +37,8 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 	case s.Confirmed || s.Update != nil && s.Update.UpdateID == (UpdateID{}):
 		p.Observed = fmt.Sprintf("The configuration is in force, version %v; %s.", version, s.lacking(cause, discarded))
 	case fate == "":
-		p.Observed = fmt.Sprintf("The server shows version %v, which is not of this run's making%s.", version, s.besides(cause, discarded))
+		p.Observed = fmt.Sprintf("The server shows version %v, and the plan was made for %v%s.",
+			version, s.Plan.BaseVersion, s.besides(cause, discarded))
 	default:
 		p.Observed = fmt.Sprintf("The server shows version %v, and this run did not see it confirmed.%s", version, fate)
 		p.Next = "wait until then, and run uapush apply again"

@@ -239,6 +239,10 @@ func (s *session) ConfirmUpdate(_ context.Context, id UpdateID) error {
 		s.pending.at = append(s.pending.at, time.Now())
 	}
 	switch {
+	case errors.Is(before, StatusBadTransactionFailed), errors.Is(before, ua.StatusBadInvalidArgument):
+		s.put(s.pending.before)
+		s.pending = nil
+		return before
 	case before != nil:
 		return before
 	case s.pending == nil || s.pending.id != id || s.pending.state == "reverted":
