@@ -229,3 +229,34 @@ func TestDiscoverServer(t *testing.T) {
 		t.Errorf("got %+v, %v", d, err)
 	}
 }
+
+// A user with a certificate instead of a password.
+func TestCertificateUser(t *testing.T) {
+	user := application("jane", "urn:jane")
+	server := start(t, func(o *sim.Options) {
+		o.Users = []sim.User{{Name: "jane", Certificate: user.Leaf(), Roles: []sim.Role{sim.SecurityAdmin}}}
+	})
+	s := open(t, target(t, server, func(o *push.Options) { o.User = push.X509{Certificate: user.Leaf(), Key: user.Key} }))
+	if o, err := s.Observe(t.Context(), nil); err != nil || !o.HasConfigurationFile {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
+// A restart ends the Session; closing it is no error, and a new one is opened.
+func TestRestart(t *testing.T) {
+	server := start(t)
+	target := target(t, server)
+	s := open(t, target)
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Observe(t.Context(), nil); workflow.ClassOf(err) != workflow.ClassNetwork {
+		t.Errorf("got %v, want a lost connection", err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if _, err := open(t, target).Observe(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+}
