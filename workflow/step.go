@@ -38,6 +38,10 @@ type Event struct {
 	Message string    `json:"message,omitempty"`
 	// Until ends a wait, where an end is known.
 	Until time.Time `json:"until,omitzero"`
+	// Class is that of the error of a step that failed.
+	Class string `json:"class,omitempty"`
+	// Fact is what a later process has to know.
+	Fact *Fact `json:"fact,omitempty"`
 }
 
 // EventType says what an event is about.
@@ -49,8 +53,9 @@ const (
 	StepDone    EventType = "step-done"
 	StepSkipped EventType = "step-skipped"
 	StepFailed  EventType = "step-failed"
-	Waiting     EventType = "waiting" // for Message, at most Until
-	Noted       EventType = "noted"   // something observed on the way
+	Waiting     EventType = "waiting"  // for Message, at most Until
+	Noted       EventType = "noted"    // something observed on the way
+	Recorded    EventType = "recorded" // a Fact
 )
 
 // Run runs the steps in order and closes the Session that they leave open. When

@@ -1,0 +1,88 @@
+package workflow
+
+import (
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+)
+
+// Fact is what a later process has to know of a run: an Event that carries one
+// is on record before the next step starts. One member is set. None holds a
+// secret.
+type Fact struct {
+	Connected *Connected   `json:"connected,omitempty"`
+	Plan      *plan.Plan   `json:"plan,omitempty"`   // approved, and from now on carried out
+	Update    *UpdateFact  `json:"update,omitempty"` // the server took an upload
+	Confirmed *UpdateID    `json:"confirmed,omitempty"`
+	Issued    *IssuedFact  `json:"issued,omitempty"`
+	Trust     *TrustFact   `json:"trust,omitempty"`
+	Filled    *FilledFact  `json:"filled,omitempty"`
+	Activated bool         `json:"activated,omitempty"` // ApplyChanges was answered
+	Outcome   *OutcomeFact `json:"outcome,omitempty"`   // what an observation showed of an earlier run
+}
+
+// Connected says whom a run has reached.
+type Connected struct {
+	EndpointURL       string `json:"endpointUrl"`
+	ApplicationURI    string `json:"applicationUri"`
+	CertificateSHA256 string `json:"certificateSha256"`
+}
+
+// UpdateFact is the answer of CloseAndUpdate.
+type UpdateFact struct {
+	Base     config.VersionTime `json:"base"`
+	Version  config.VersionTime `json:"version"`
+	UpdateID UpdateID           `json:"updateId"`
+	// Deadline is when the server takes an unconfirmed update back; zero where it
+	// asks for no confirmation.
+	Deadline time.Time `json:"deadline,omitzero"`
+}
+
+// IssuedFact is a certificate that was issued, and perhaps not yet in its slot.
+type IssuedFact struct {
+	Group string        `json:"group"`
+	Type  config.NodeID `json:"type"`
+	Chain [][]byte      `json:"chain"` // DER, leaf first
+}
+
+// TrustFact is a TrustList that the server took.
+type TrustFact struct {
+	Group  string        `json:"group"`
+	Lists  TrustListMask `json:"lists"`
+	Staged bool          `json:"staged,omitempty"` // it waits for ApplyChanges
+}
+
+// FilledFact is a slot whose certificate the server took.
+type FilledFact struct {
+	Group      string        `json:"group"`
+	Type       config.NodeID `json:"type"`
+	Thumbprint string        `json:"thumbprint"` // SHA-1 of the certificate, as OPC UA has it
+	SHA256     string        `json:"sha256"`
+	Staged     bool          `json:"staged,omitempty"`
+}
+
+// OutcomeFact is what became of an update, as observed.
+type OutcomeFact struct {
+	Outcome Outcome            `json:"outcome"`
+	Version config.VersionTime `json:"version,omitempty"` // the one seen
+	Why     string             `json:"why"`               // what was seen, in words
+}
+
+// Outcome says what became of an update whose end was not seen.
+type Outcome string
+
+// The outcomes. OutcomeUnknown claims nothing.
+const (
+	OutcomeApplied    Outcome = "applied"
+	OutcomeNotApplied Outcome = "not-applied"
+	OutcomeReverted   Outcome = "reverted"
+	OutcomeUnknown    Outcome = "unknown"
+)
+
+var classNames = map[Class]string{
+	ClassOther: "other", ClassNetwork: "network", ClassTrust: "trust", ClassConflict: "conflict",
+	ClassRejected: "rejected", ClassUnknown: "unknown", ClassUsage: "usage",
+}
+
+func (c Class) String() string { return classNames[c] }
