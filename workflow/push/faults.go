@@ -238,23 +238,9 @@ func (e *PermissionError) Class() workflow.Class { return workflow.ClassTrust }
 func (e *PermissionError) Hint() string          { return judge(ua.StatusBadUserAccessDenied).hint }
 
 func hintOf(err error) string {
-	for err != nil {
-		if h, ok := err.(interface{ Hint() string }); ok {
-			return h.Hint()
-		}
-		switch u := err.(type) {
-		case interface{ Unwrap() error }:
-			err = u.Unwrap()
-		case interface{ Unwrap() []error }:
-			for _, e := range u.Unwrap() {
-				if h := hintOf(e); h != "" {
-					return h
-				}
-			}
-			return ""
-		default:
-			return ""
-		}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
 	}
 	return ""
 }
