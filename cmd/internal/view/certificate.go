@@ -14,14 +14,14 @@ func (v View) Certificate(title string, cert *x509.Certificate) error {
 	d := pki.Describe(cert)
 	return v.Result(d, func(t *Text) {
 		if title != "" {
-			t.Line("%s", title)
+			t.Line("%s", Clean(title))
 		}
 		t.certificate(d)
 	}, []string{d.SHA256})
 }
 
 func (t *Text) certificate(d pki.Description) {
-	rows := [][]string{{"subject", d.Subject}}
+	rows := [][]string{{"subject", Clean(d.Subject)}}
 	add := func(name, value string) {
 		if value != "" {
 			rows = append(rows, []string{name, Clean(value)})

@@ -112,7 +112,7 @@ func (t *Text) discovery(d discoveryValue) {
 		t.Line("certificate %s", verdict)
 		t.certificate(c.Description)
 		if c.Hint != "" {
-			t.Line("%s %s", t.paint(yellow, "hint:"), c.Hint)
+			t.Line("%s %s", t.paint(yellow, "hint:"), Clean(c.Hint))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type Outcome struct {
 	Certificates []IssuedCertificate `json:"certificates,omitempty"`
 	TrustLists   []string            `json:"trustLists,omitempty"` // groups whose list was written
 	Verified     *Verified           `json:"verified,omitempty"`
+	LeftOut      []string            `json:"leftOut,omitempty"` // what of the plan was not to be done, in words
 }
 
 // IssuedCertificate is a certificate that went into a slot.
@@ -50,7 +52,7 @@ type Verified struct {
 // OutcomeOf reads what a run left in its State.
 func OutcomeOf(s *workflow.State) Outcome {
 	o := Outcome{
-		Schema: OutcomeSchema, Changed: !s.Plan.Empty(), Summary: s.Plan.Summary,
+		Schema: OutcomeSchema, Summary: s.Plan.Summary,
 		BaseVersion: s.Plan.BaseVersion, Version: s.VersionAfter, Confirmed: s.Confirmed,
 	}
 	if o.Version == 0 && s.Update != nil {
@@ -59,13 +61,18 @@ func OutcomeOf(s *workflow.State) Outcome {
 	for _, c := range s.Plan.Certificates {
 		if chain := s.IssuedFor(c.Group, c.Type); len(chain) > 0 {
 			o.Certificates = append(o.Certificates, issued(c, chain[0]))
+			continue
 		}
+		o.LeftOut = append(o.LeftOut, fmt.Sprintf("%s certificate of %s", config.CertificateTypeName(c.Type), c.Group))
 	}
 	for _, l := range s.Plan.TrustLists {
 		if s.TrustWritten(l.Group) {
 			o.TrustLists = append(o.TrustLists, l.Group)
+			continue
 		}
+		o.LeftOut = append(o.LeftOut, "trust list of "+l.Group)
 	}
+	o.Changed = s.Update != nil || len(o.Certificates)+len(o.TrustLists) > 0
 	if p := s.Probed; p != nil {
 		o.Verified = &Verified{
 			EndpointURL: p.EndpointURL, SecurityPolicyURI: p.SecurityPolicyURI, SecurityMode: p.SecurityMode.String(),
@@ -90,7 +97,7 @@ func (v View) Outcome(o Outcome) error {
 }
 
 func (t *Text) outcome(o Outcome) {
-	if !o.Changed {
+	if !o.Changed && len(o.LeftOut) == 0 {
 		t.Line("Nothing to do.")
 		return
 	}
@@ -107,6 +114,9 @@ func (t *Text) outcome(o Outcome) {
 	for _, c := range o.Certificates {
 		t.Line("%s certificate of %s is issued: %s, until %s, SHA-256 %.16s….", config.CertificateTypeName(c.Type), Clean(c.Group),
 			Clean(c.Subject), c.NotAfter.UTC().Format(time.DateOnly), c.SHA256)
+	}
+	if len(o.LeftOut) > 0 {
+		t.Line("Left out: %s.", Clean(strings.Join(o.LeftOut, ", ")))
 	}
 	if v := o.Verified; v != nil {
 		t.Line("A session through %s works (%s, %s).", Clean(v.EndpointURL), v.SecurityMode, strings.TrimSpace(config.PolicyName(v.SecurityPolicyURI)))

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -48,13 +49,14 @@ func foldWidth(width int) int {
 	return max(width-1, 2*minimumColumn)
 }
 
-// changes prints a row a change; a Replace shows its fields below.
+// changes prints a row a change; a Replace shows its fields below. The blanks set
+// path and type off from the words that people chose.
 func (t *Text) changes(changes []plan.Change) {
 	var rows [][]string
 	for _, c := range changes {
-		rows = append(rows, []string{t.symbol(c.UpdateType), c.Path, c.UpdateType.String(), Clean(c.Name), describe(c)})
+		rows = append(rows, []string{t.symbol(c.UpdateType) + " " + c.Path + " ", c.UpdateType.String() + " ", Clean(c.Name), describe(c)})
 		for _, f := range c.Fields {
-			rows = append(rows, []string{"", "", "", "", Clean(f.Field + ": " + short(f.Before) + " → " + short(f.After))})
+			rows = append(rows, []string{"", "", "", Clean(f.Field + ": " + short(f.Before) + " → " + short(f.After))})
 		}
 	}
 	t.Rows(nil, rows)
@@ -179,23 +181,47 @@ func joinStringers[S fmt.Stringer](list []S) string {
 func thens(p plan.Plan) []string {
 	var then []string
 	for _, l := range p.TrustLists {
-		var parts []string
-		for _, n := range []struct {
-			count    int
-			one, all string
-		}{
-			{len(l.Trusted), "certificate", "certificates"}, {len(l.CRLs), "CRL", "CRLs"}, {len(l.Issuers), "issuer", "issuers"},
-		} {
-			if n.count > 0 {
-				parts = append(parts, fmt.Sprintf("%d %s", n.count, plural(n.count, n.one, n.all)))
-			}
-		}
-		then = append(then, fmt.Sprintf("trust list of %s (%s)", Clean(l.Group), strings.Join(parts, ", ")))
+		then = append(then, fmt.Sprintf("trust list of %s (%s)", Clean(l.Group), strings.Join(trustWords(l), ", ")))
 	}
 	for _, c := range p.Certificates {
-		then = append(then, fmt.Sprintf("issue %s certificate for %s (%s)", config.CertificateTypeName(c.Type), Clean(c.Group), Clean(c.Reason)))
+		word := fmt.Sprintf("issue %s certificate for %s", config.CertificateTypeName(c.Type), Clean(c.Group))
+		if !inserts(p, c.Group) { // else the line above says why
+			word += fmt.Sprintf(" (%s)", Clean(c.Reason))
+		}
+		then = append(then, word)
 	}
 	return then
+}
+
+// trustWords counts what goes into a trust list: a CA vouches for others, which
+// an administrator wants to see.
+func trustWords(l plan.TrustListAction) []string {
+	authorities := 0
+	for _, m := range l.Trusted {
+		if cert, err := x509.ParseCertificate(m.DER); err == nil && cert.IsCA {
+			authorities++
+		}
+	}
+	var words []string
+	for _, n := range []struct {
+		count    int
+		one, all string
+	}{
+		{len(l.Trusted) - authorities, "certificate", "certificates"}, {authorities, "CA", "CAs"},
+		{len(l.CRLs), "CRL", "CRLs"}, {len(l.Issuers), "issuer", "issuers"},
+	} {
+		if n.count > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n.count, plural(n.count, n.one, n.all)))
+		}
+	}
+	return words
+}
+
+// inserts says whether the plan makes a CertificateGroup.
+func inserts(p plan.Plan, group string) bool {
+	return slices.ContainsFunc(p.Changes, func(c plan.Change) bool {
+		return c.Kind == config.CertificateGroupList && c.Name == group && c.Before == nil
+	})
 }
 
 func plural(n int, one, all string) string {

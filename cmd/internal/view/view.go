@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/goccy/go-yaml"
+	"unicode"
 )
 
 // Format is a value of the -o flag.
@@ -43,12 +42,7 @@ func (v View) Result(value any, text func(*Text), names []string) error {
 	case NDJSON:
 		return v.encodeJSON(value, "")
 	case YAML:
-		b, err := yaml.MarshalWithOptions(value, yaml.UseJSONMarshaler(), yaml.IndentSequence(true))
-		if err != nil {
-			return fmt.Errorf("render YAML: %w", err)
-		}
-		_, err = v.Out.Write(b)
-		return err
+		return writeYAML(v.Out, value)
 	case Name:
 		for _, n := range names {
 			if _, err := fmt.Fprintln(v.Out, Clean(n)); err != nil {
@@ -90,13 +84,12 @@ func (t *Text) Line(format string, args ...any) {
 	}
 }
 
-// Clean strips what a server could use to paint on the operator's terminal:
-// control characters, and the marks that turn the direction of writing.
+// Clean strips what a server could use to paint on the operator's terminal, or to
+// make one name look like another: control characters, the marks that turn the
+// direction of writing, everything invisible, and separators of lines.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20, r >= 0x7f && r < 0xa0,
-			r >= 0x200b && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0xfeff:
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r >= 0xfe00 && r <= 0xfe0f {
 			return -1
 		}
 		return r
