@@ -1,0 +1,324 @@
+package push_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopcua/opcua/id"
+	"github.com/gopcua/opcua/ua"
+
+	manifests "github.com/uapush/uapush/testdata/manifest"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/push"
+)
+
+// nodeServer is node-opcua as the server of testdata/peers/node-opcua/server.mjs.
+type nodeServer struct {
+	peers
+	name        string
+	url, state  string // the state folder of the binary that it trusts
+	certificate []byte
+}
+
+var secadmin, operator = login("secadmin", "secadmin-pw"), login("operator", "operator-pw")
+
+func (n nodeServer) report(t *testing.T, c cell) {
+	t.Helper()
+	c.Peer = n.name
+	report(t, c)
+}
+
+// testNodeServer is uapush against a push-managed server of another stack.
+func testNodeServer(t *testing.T, p peers) {
+	peer := nodePeer(t, "node-opcua")
+	state, dir := t.TempDir(), t.TempDir()
+	binary := filepath.Join(dir, "binary.der")
+	if o := p.uapush(t, state, "identity", "export", "--out", binary); o.code != 0 {
+		t.Fatalf("identity export: %+v", o)
+	}
+	certificate, _ := writeIdentity(t, dir, client())
+	n := nodeServer{peers: p, name: "node-opcua " + peer.version + " server", state: state}
+	n.url = peer.start(t, "server.mjs", "--port", "0", "--pki", filepath.Join(dir, "pki"), "--trust", certificate+","+binary)
+
+	t.Run("discovery", n.discovery)
+	if n.certificate = n.presented(t); n.certificate == nil {
+		t.Fatal("the server shows no certificate")
+	}
+	t.Run("binary", n.binary)
+	t.Run("sessions", n.sessions)
+	t.Run("observe", n.observe)
+	t.Run("rejected list", n.rejectedList)
+	t.Run("trust list write", n.writeTrustList)
+	t.Run("certificate", n.renew)
+}
+
+// presented is the certificate of the encrypted endpoints.
+func (n nodeServer) presented(t *testing.T) []byte {
+	t.Helper()
+	for _, e := range descriptions(t, n.url) {
+		if e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt {
+			return must(pki.SplitChain(e.ServerCertificate))[0]
+		}
+	}
+	return nil
+}
+
+func (n nodeServer) discovery(t *testing.T) {
+	n.report(t, cell{Feature: "FindServers, GetEndpoints"})
+	d, err := push.Discover(t.Context(), n.url, peerTime, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Servers) != 1 || d.Servers[0].ApplicationURI != "urn:interop:node-opcua-peer" {
+		t.Errorf("got servers %+v, want the peer", d.Servers)
+	}
+	if got, want := len(d.Endpoints), 1+2*3; got != want {
+		t.Errorf("got %d endpoints, want %d: None, and three policies in two modes", got, want)
+	}
+}
+
+// binary is what the real program says and how it exits.
+func (n nodeServer) binary(t *testing.T) {
+	dir := t.TempDir()
+	admin := write(t, filepath.Join(dir, "admin"), []byte("secadmin-pw"))
+	user := write(t, filepath.Join(dir, "user"), []byte("operator-pw"))
+	list := write(t, filepath.Join(dir, "server.der"), n.certificate)
+	m := write(t, filepath.Join(dir, "manifest.yaml"), manifests.LineA)
+	plan := func(flags ...string) []string { return append([]string{"plan", "-f", m, n.url}, flags...) }
+	asAdmin := []string{"--user", "secadmin", "--password-file", admin}
+	pin := "sha256:" + pki.Fingerprint(n.certificate)
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+		cell cell
+	}{
+		{"discover", []string{"discover", n.url}, 0, "", cell{Feature: "uapush discover"}},
+		{"pin", plan(append(asAdmin, "--pin", pin)...), 1, "no ConfigurationFile",
+			cell{Feature: "uapush plan, trust by pin: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
+		{"list", plan(append(asAdmin, "--trust", list)...), 1, "no ConfigurationFile",
+			cell{Feature: "uapush plan, trust by list: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
+		{"config get", append([]string{"config", "get", n.url, "--pin", pin}, asAdmin...), 1, "no ConfigurationFile", cell{}},
+		{"not trusted", plan(asAdmin...), 5, "--trust", cell{Feature: "uapush plan without trust: exit 5"}},
+		{"wrong pin", plan(append(asAdmin, "--pin", "sha256:"+strings.Repeat("0", 64))...), 5, "pin", cell{Feature: "uapush plan with a wrong pin: exit 5"}},
+		{"without SecurityAdmin", plan("--pin", pin, "--user", "operator", "--password-file", user), 5, "SecurityAdmin",
+			cell{Feature: "uapush plan without SecurityAdmin: exit 5"}},
+		{"anonymous", plan("--pin", pin), 5, "SecurityAdmin", cell{Feature: "uapush plan, anonymous: exit 5"}},
+		{"wrong password", plan("--pin", pin, "--user", "secadmin", "--password-file", user), 5, "secadmin",
+			cell{Feature: "uapush plan with a wrong password: exit 5", Differs: "refuses with Bad_UserAccessDenied"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.cell.Feature != "" {
+				n.report(t, c.cell)
+			}
+			got := n.uapush(t, n.state, c.args...)
+			if got.code != c.code || !strings.Contains(got.errors, c.says) {
+				t.Errorf("got exit %d, want %d and a mention of %q:\n%s%s", got.code, c.code, c.says, got.out, got.errors)
+			}
+		})
+	}
+}
+
+// sessions is every policy in every mode.
+func (n nodeServer) sessions(t *testing.T) {
+	seen := 0
+	for _, e := range descriptions(t, n.url) {
+		if e.SecurityMode == ua.MessageSecurityModeNone {
+			continue
+		}
+		seen++
+		what := config.PolicyName(e.SecurityPolicyURI) + ", " + config.SecurityMode(e.SecurityMode).String()
+		t.Run(what, func(t *testing.T) {
+			n.report(t, cell{Feature: "session: " + what})
+			s := rawSession(t, e, "", "secadmin", "secadmin-pw")
+			if age := time.Since(s.now()); age.Abs() > time.Minute {
+				t.Errorf("the server's clock is %v behind", age)
+			}
+			s.close()
+			if e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt {
+				s := open(t, at(t, n.url, secadmin, n.certificate).Only(e.SecurityPolicyURI))
+				if got := s.ServerIdentity().SecurityPolicyURI; got != e.SecurityPolicyURI {
+					t.Errorf("the session has %s", got)
+				}
+			}
+		})
+	}
+	if seen != 6 {
+		t.Errorf("got %d secure endpoints, want 6", seen)
+	}
+}
+
+func (n nodeServer) observe(t *testing.T) {
+	n.report(t, cell{Feature: "groups, trust list read", Differs: "no GetCertificates"})
+	s := open(t, at(t, n.url, secadmin, n.certificate))
+	o, err := s.Observe(t.Context(), []string{config.DefaultApplicationGroup, config.DefaultUserTokenGroup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := groupOf(t, o, config.DefaultApplicationGroup)
+	if !slices.Contains(g.Types, config.TypeRsaSha256) || g.CertificatesKnown || o.HasConfigurationFile {
+		t.Errorf("got types %v, certificates known %v, ConfigurationFile %v", g.Types, g.CertificatesKnown, o.HasConfigurationFile)
+	}
+	if !holds(g.TrustList.TrustedCertificates, client().Leaf()) {
+		t.Errorf("the trust list has %d certificates, and not the client's", len(g.TrustList.TrustedCertificates))
+	}
+}
+
+func groupOf(t *testing.T, o workflow.Observation, name string) workflow.GroupObservation {
+	t.Helper()
+	i := slices.IndexFunc(o.Groups, func(g workflow.GroupObservation) bool { return g.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no group %s", name)
+	}
+	return o.Groups[i]
+}
+
+func holds(list [][]byte, certificate []byte) bool {
+	return slices.ContainsFunc(list, func(c []byte) bool { return bytes.Equal(c, certificate) })
+}
+
+// rejectedList looks for a client that was turned away.
+func (n nodeServer) rejectedList(t *testing.T) {
+	n.report(t, cell{Feature: "client not trusted: named; GetRejectedList shows it"})
+	target, err := push.New(push.Options{
+		URL: n.url, Identity: stranger(), ClientApplicationURI: "urn:stranger", User: secadmin, Timeout: peerTime,
+		Judge: func([][]byte, string, string) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := target.Open(t.Context())
+	if err == nil {
+		s.Close(t.Context())
+	}
+	var untrusted *push.UntrustedClientError
+	if !errors.As(err, &untrusted) {
+		t.Errorf("got %T %v, want a %T", err, err, untrusted)
+	}
+	r := n.encrypted(t).call(id.ServerConfiguration_GetRejectedList)
+	if r.StatusCode != ua.StatusOK || len(r.OutputArguments) != 1 {
+		t.Fatalf("GetRejectedList: %v with %d outputs", r.StatusCode, len(r.OutputArguments))
+	}
+	if list, _ := r.OutputArguments[0].Value().([][]byte); !holds(list, stranger().Leaf()) {
+		t.Errorf("the rejected list has %d certificates, and not the stranger's", len(list))
+	}
+}
+
+func (n nodeServer) encrypted(t *testing.T) raw {
+	t.Helper()
+	all := descriptions(t, n.url)
+	i := slices.IndexFunc(all, func(e *ua.EndpointDescription) bool { return e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt })
+	return rawSession(t, all[i], "", "secadmin", "secadmin-pw")
+}
+
+// writeTrustList: the peer answers Good, without an output, and does nothing. That
+// must not pass for ApplyChangesRequired false, and what is read back must tell.
+func (n nodeServer) writeTrustList(t *testing.T) {
+	n.report(t, cell{Feature: "trust list write: that nothing happened shows when it is read back", Lacks: true,
+		Differs: "CloseAndUpdate answers Good without an output and has no effect"})
+	s := open(t, at(t, n.url, secadmin, n.certificate))
+	defer n.reconnect(t, n.certificate) // ApplyChanges restarts its listener, also for nothing
+	required, err := s.WriteTrustList(t.Context(), config.DefaultApplicationGroup, workflow.TrustList{
+		Lists:               workflow.TrustedCertificates | workflow.TrustedCRLs,
+		TrustedCertificates: [][]byte{client().Leaf(), ca().cert.Raw}, TrustedCRLs: [][]byte{ca().crl},
+	})
+	if err != nil || !required {
+		t.Errorf("got %v, %v, want true: who does not say may need ApplyChanges", required, err)
+	}
+	if err := s.ApplyChanges(t.Context()); err != nil {
+		t.Error(err)
+	}
+	o, err := s.Observe(t.Context(), []string{config.DefaultApplicationGroup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holds(groupOf(t, o, config.DefaultApplicationGroup).TrustList.TrustedCertificates, ca().cert.Raw) {
+		t.Error("the peer took the list: it is a stub no longer, and the table has to say so")
+	}
+}
+
+// renew replaces the certificate, for the old key and for a new one.
+func (n nodeServer) renew(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		regenerate bool
+	}{{"the same key", false}, {"a new key", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			n.report(t, cell{Feature: "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect: " + c.name,
+				Differs: "the request names the ApplicationUri only; cuts its channels about 2 s later"})
+			before := n.presented(t)
+			s := open(t, at(t, n.url, secadmin, before))
+			issued := n.issue(t, s, c.regenerate)
+			if err := s.ApplyChanges(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.Close(t.Context())
+			n.reconnect(t, issued)
+			if got, was := keyOf(t, issued), keyOf(t, before); bytes.Equal(got, was) == c.regenerate {
+				t.Errorf("regenerate is %v, and the keys are equal: %v", c.regenerate, bytes.Equal(got, was))
+			}
+		})
+	}
+}
+
+// issue has the CA certify the server's request, and hands the certificate over.
+func (n nodeServer) issue(t *testing.T, s workflow.Session, regenerate bool) []byte {
+	t.Helper()
+	r := workflow.SigningRequest{Group: config.DefaultApplicationGroup, Type: config.TypeRsaSha256, RegenerateKey: regenerate}
+	if regenerate {
+		r.Nonce = make([]byte, 32)
+		_, _ = rand.Read(r.Nonce) // never fails
+	}
+	request, err := s.CreateSigningRequest(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := ca().sign(t, request)
+	required, err := s.UpdateCertificate(t.Context(), workflow.CertificateUpdate{
+		Group: config.DefaultApplicationGroup, Type: config.TypeRsaSha256, Certificate: certificate, Issuers: [][]byte{ca().cert.Raw}})
+	if err != nil || !required {
+		t.Fatalf("UpdateCertificate: %v, %v", required, err)
+	}
+	return certificate
+}
+
+// reconnect waits until a Session with the new certificate comes about.
+func (n nodeServer) reconnect(t *testing.T, certificate []byte) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), peerTime)
+	defer cancel()
+	target := at(t, n.url, secadmin, certificate)
+	for {
+		s, err := target.Open(ctx)
+		if err == nil {
+			s.Close(ctx)
+			return
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("no session with the new certificate: %v", err)
+		}
+	}
+}
+
+func keyOf(t *testing.T, der []byte) []byte {
+	t.Helper()
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.RawSubjectPublicKeyInfo
+}
