@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -65,6 +66,7 @@ func writeManifest(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		text = strings.ReplaceAll(text, args[i], args[i+1])
 	}
+	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }
 
@@ -77,6 +79,18 @@ func checkMode(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] && runtime.GOOS != "windows" {
 		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// contains is the command [!] contains FILE PART: the text of PART, without blanks
+// around it, occurs in FILE.
+func contains(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] contains FILE PART")
+	}
+	part := strings.TrimSpace(ts.ReadFile(args[1]))
+	if part == "" || strings.Contains(ts.ReadFile(args[0]), part) == neg {
+		ts.Fatalf("%q in %s: want %v", part, args[0], !neg)
 	}
 }
 

@@ -3,6 +3,7 @@ package cmd_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"time"
@@ -12,9 +13,9 @@ import (
 
 // running is a program that a script has started and not yet awaited.
 type running struct {
-	cmd      *exec.Cmd
-	out, err *eventLog
-	done     chan error
+	cmd           *exec.Cmd
+	out, err, all *eventLog
+	done          chan error
 }
 
 func (p *running) kill() {
@@ -43,8 +44,8 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	switch args[0] {
 	case "await":
-		if !p.out.await(args[2], 20*time.Second) && !p.err.await(args[2], 0) {
-			ts.Fatalf("%s never printed %s:\n%s%s", name, args[2], p.out, p.err)
+		if !p.all.await(args[2], 20*time.Second) {
+			ts.Fatalf("%s never printed %s:\n%s", name, args[2], p.all)
 		}
 	case "interrupt":
 		ts.Check(p.cmd.Process.Signal(os.Interrupt))
@@ -58,17 +59,16 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 func (r *rig) startProcess(ts *testscript.TestScript, program string, args []string) *running {
 	path, err := exec.LookPath(program) // testscript.Main has put uapush there
 	ts.Check(err)
-	p := &running{cmd: exec.Command(path, args...), out: newEventLog(), err: newEventLog(), done: make(chan error, 1)}
+	p := &running{cmd: exec.Command(path, args...), out: newEventLog(), err: newEventLog(), all: newEventLog(), done: make(chan error, 1)}
 	p.cmd.Dir = ts.MkAbs(".")
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.err
+	p.cmd.Stdout, p.cmd.Stderr = io.MultiWriter(p.out, p.all), io.MultiWriter(p.err, p.all)
 	for _, name := range r.names {
 		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
 	}
 	ts.Check(p.cmd.Start())
 	go func() {
 		err := p.cmd.Wait()
-		p.out.finish()
-		p.err.finish()
+		p.all.finish()
 		p.done <- err
 	}()
 	return p

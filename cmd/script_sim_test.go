@@ -78,6 +78,8 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 type simArguments struct {
 	distrust, accept bool
 	profile, dir     string
+	address          string
+	trust            words
 	users, certUsers words
 	hosts, faults    words
 }
@@ -100,6 +102,8 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.BoolVar(&a.accept, "accept", false, "accept any client")
 	fs.StringVar(&a.profile, "profile", "", "kind of server")
 	fs.StringVar(&a.dir, "dir", "", "where its state is kept")
+	fs.StringVar(&a.address, "address", "", "where it listens")
+	fs.Var(&a.trust, "trust", "certificate (DER) of another client to trust")
 	fs.Var(&a.users, "user", "a user without rights, with the admin's password")
 	fs.Var(&a.certUsers, "certuser", "certificate (DER) of an administrator")
 	fs.Var(&a.hosts, "host", "a host name of its certificate")
@@ -121,8 +125,8 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 
 func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options, error) {
 	o := sim.Options{
-		Admin:         sim.User{Name: "admin", Password: adminPassword},
-		AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(),
+		Admin:   sim.User{Name: "admin", Password: adminPassword},
+		Address: a.address, AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(),
 	}
 	if a.dir != "" {
 		o.Dir = ts.MkAbs(a.dir)
@@ -133,6 +137,13 @@ func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options
 			return o, err
 		}
 		o.TrustClients = identity.Chain[:1]
+	}
+	for _, path := range a.trust {
+		der, err := os.ReadFile(ts.MkAbs(path))
+		if err != nil {
+			return o, err
+		}
+		o.TrustClients = append(o.TrustClients, der)
 	}
 	for _, name := range a.users {
 		o.Users = append(o.Users, sim.User{Name: name, Password: adminPassword})

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup:              func(env *testscript.Env) error { return setup(env, own, shared) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"contains": contains,
 			"exits":    exits,
 			"expand":   expand,
 			"freeport": freeport,
