@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -100,6 +101,9 @@ func (a *app) caInitCommand() *cobra.Command {
 			if err != nil {
 				return usage(`write it like "CN=Plant CA/O=Plant"`, "--subject: %w", err)
 			}
+			if !slices.Contains([]int{2048, 3072, 4096}, options.Bits) {
+				return usage("one of 2048, 3072, 4096", "--bits cannot be %d", options.Bits)
+			}
 			if options.Passphrase, err = f.passphrase(a); err != nil {
 				return err
 			}
@@ -178,7 +182,7 @@ is written as PEM, the certificate first.`,
 			}
 			csr, err := pki.ParseRequest(data)
 			if err != nil {
-				return err
+				return usage(hintOf(err), "%s: %w", args[0], err)
 			}
 			r.ApplicationURI, r.Server = uri, true
 			ca, err := a.openCA(&f)
@@ -186,6 +190,9 @@ is written as PEM, the certificate first.`,
 				return err
 			}
 			chain, err := ca.Issue(c.Context(), csr, r)
+			if is[*pki.RequestError](err) {
+				return usage(hintOf(err), "%s: %w", args[0], err)
+			}
 			if err != nil {
 				return err
 			}

@@ -99,17 +99,17 @@ network and port, settings by content.`,
 	return c
 }
 
-// readConfiguration reads what config get has written.
+// readConfiguration reads what config get has written, as YAML or JSON.
 func readConfiguration(path string) (config.Application, error) {
 	var app config.Application
 	data, err := pki.ReadBounded(path, plan.MaxSize)
 	if err != nil {
 		return app, usage("name a file that uapush config get -o yaml has written", "%w", err)
 	}
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+	// The decoder of JSON knows the fields of embedded records; the one of YAML
+	// finds them sometimes.
+	if data, err = yaml.YAMLToJSON(data); err == nil {
 		err = decodeJSON(data, &app)
-	} else {
-		err = yaml.UnmarshalWithOptions(data, &app, yaml.Strict(), yaml.UseJSONUnmarshaler())
 	}
 	if err != nil {
 		return app, usage("it must be what uapush config get -o yaml has written", "%s: %w", path, err)

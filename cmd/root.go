@@ -41,12 +41,11 @@ confirms it, and fills trust lists and certificate slots.`,
 		Example: `  uapush demo                                   # the whole tour on an embedded server
   uapush plan -f line-a.yaml opc.tcp://plc1:4840 --user admin --password-file pw
   uapush apply -f line-a.yaml opc.tcp://plc1:4840 --user admin --password-file pw`,
-		SilenceErrors:              true,
-		SilenceUsage:               true,
-		SuggestionsMinimumDistance: 2,
-		PersistentPreRunE:          func(c *cobra.Command, _ []string) error { return a.prepare() },
-		Args:                       cobra.NoArgs,
-		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.prepare() },
+		Args:              cobra.NoArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.global.output, "output", "o", "table", "result as "+strings.Join(view.Formats(), ", "))
@@ -73,6 +72,7 @@ confirms it, and fills trust lists and certificate slots.`,
 // markUsage makes wrong arguments and missing flags usage errors, with the nearest
 // command for an unknown word.
 func markUsage(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
