@@ -2,7 +2,9 @@ package view
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -12,6 +14,9 @@ import (
 
 // minimumColumn is the narrowest the last column gets before rows run over.
 const minimumColumn = 24
+
+// maximumColumn is the widest that a column before the last one gets.
+const maximumColumn = 200
 
 // Rows prints columns without rules. header may be nil. Only the last column is
 // wrapped: the ones before it hold names, which are useless when cut.
@@ -36,7 +41,11 @@ func (t *Text) Rows(header []string, rows [][]string) {
 	if header != nil {
 		table.Header(header)
 	}
-	for _, row := range wrapLast(rows, t.width) {
+	clipped := make([][]string, len(rows))
+	for i, row := range rows {
+		clipped[i] = clip(row)
+	}
+	for _, row := range wrapLast(clipped, t.width) {
 		if t.err = table.Append(row); t.err != nil {
 			return
 		}
@@ -78,41 +87,66 @@ func wrapLast(rows [][]string, width int) [][]string {
 	return out
 }
 
+// minimumPart is the fewest columns that a part of a word is given on a line.
+const minimumPart = 8
+
 // fold breaks a text at blanks, and inside a word that alone is too long.
 func fold(s string, room int) []string {
 	var lines []string
 	line := ""
+	end := func() { lines, line = append(lines, line), "" }
 	for _, word := range strings.Fields(s) {
-		for twwidth.Width(word) > room {
-			cut := cutAt(word, room-twwidth.Width(line)-1)
-			if line != "" && cut < 8 { // no crumbs: the word begins on its own line
-				lines, line = append(lines, line), ""
-				continue
+		for cutAt(word, room) < len(word) {
+			free := room
+			if line != "" {
+				free -= twwidth.Width(line) + 1
+				if free < minimumPart { // no crumbs: the word begins on its own line
+					end()
+					continue
+				}
+				line += " "
 			}
-			lines = append(lines, strings.TrimSpace(line+" "+word[:cut]))
-			line, word = "", word[cut:]
+			cut := cutAt(word, free)
+			line, word = line+word[:cut], word[cut:]
+			end()
 		}
 		switch {
 		case line == "":
 			line = word
 		case twwidth.Width(line)+1+twwidth.Width(word) > room:
-			lines, line = append(lines, line), word
+			end()
+			line = word
 		default:
 			line += " " + word
 		}
 	}
-	return append(lines, line)
+	if line != "" || len(lines) == 0 {
+		end()
+	}
+	return lines
 }
 
 // cutAt gives how many bytes of s fit into room columns; at least one character.
+// It looks no further than that, however long s is.
 func cutAt(s string, room int) int {
 	n, used := 0, 0
-	for i, r := range s {
-		used += twwidth.Width(string(r))
-		if used > room && i > 0 {
+	for n < len(s) {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if used += twwidth.Width(string(r)); used > room && n > 0 {
 			break
 		}
-		n = i + len(string(r))
+		n += size
 	}
 	return n
+}
+
+// clip bounds the cells that are not wrapped: one endless name would pad every row.
+func clip(row []string) []string {
+	out := slices.Clone(row)
+	for i, cell := range out[:max(len(out)-1, 0)] {
+		if n := cutAt(cell, maximumColumn); n < len(cell) {
+			out[i] = cell[:n] + "…"
+		}
+	}
+	return out
 }
