@@ -107,6 +107,12 @@ type GroupObservation struct {
 	Certificates map[config.NodeID][]byte // DER of the filled slots, by type
 	// CertificatesKnown is false where the server has no GetCertificates (optional, 7.10.8).
 	CertificatesKnown bool
+	// TrustListUpdated is LastUpdateTime; zero where the server does not know it.
+	TrustListUpdated time.Time
+	// Rejected are the certificates (DER) of GetRejectedList, where they were asked
+	// for; RejectedKnown is false where there is no such method.
+	Rejected      [][]byte
+	RejectedKnown bool
 }
 
 // TrustList is a TrustListDataType (7.8.2.6); all members are DER.
@@ -158,10 +164,14 @@ type SigningRequest struct {
 	Nonce         []byte // at least 32 bytes with RegenerateKey
 }
 
-// CertificateUpdate are the arguments of UpdateCertificate for a key the server holds.
+// CertificateUpdate are the arguments of UpdateCertificate.
 type CertificateUpdate struct {
 	Group       string
 	Type        config.NodeID
 	Certificate []byte   // DER
 	Issuers     [][]byte // the leaf's issuer first, the root last
+	// PrivateKeyFormat is one of the server's, with the key that belongs to the
+	// certificate; both are empty where the server holds the key.
+	PrivateKeyFormat string
+	PrivateKey       []byte
 }

@@ -30,8 +30,8 @@ func (s *Session) CreateSigningRequest(ctx context.Context, r workflow.SigningRe
 	return request, nil
 }
 
-// UpdateCertificate returns ApplyChangesRequired (7.10.5). The key is the one
-// that the server holds, so no PrivateKey is sent.
+// UpdateCertificate returns ApplyChangesRequired (7.10.5). Without a PrivateKey
+// the key is the one that the server holds.
 func (s *Session) UpdateCertificate(ctx context.Context, u workflow.CertificateUpdate) (bool, error) {
 	g, slot, err := s.slot(ctx, u.Group, u.Type)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Session) UpdateCertificate(ctx context.Context, u workflow.CertificateU
 	if issuers == nil {
 		issuers = [][]byte{}
 	}
-	r, err := s.change(ctx, s.app.call(pathUpdateCertificate, g.id, slot, u.Certificate, issuers, "", []byte(nil)))
+	r, err := s.change(ctx, s.app.call(pathUpdateCertificate, g.id, slot, u.Certificate, issuers, u.PrivateKeyFormat, u.PrivateKey))
 	if err != nil {
 		return false, err
 	}

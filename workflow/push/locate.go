@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -155,7 +156,8 @@ type group struct {
 	name     string
 	types    []config.NodeID
 	purpose  config.NodeID
-	maxBytes uint32 // of a ByteString for its TrustList; 0 is not said
+	maxBytes uint32    // of a ByteString for its TrustList; 0 is not said
+	updated  time.Time // LastUpdateTime of its TrustList
 }
 
 // findGroups lists the CertificateGroups and finds what there is below those

@@ -32,6 +32,9 @@ const (
 	pathGetCertificates      = "GetCertificates"
 	pathApplyChanges         = "ApplyChanges"
 	pathCancelChanges        = "CancelChanges"
+	pathGetRejectedList      = "GetRejectedList" // of a group too (7.8.3.2)
+	pathCreateSelfSigned     = "CreateSelfSignedCertificate"
+	pathDeleteCertificate    = "DeleteCertificate"
 )
 
 // Members of the ConfigurationFile (7.8.5.1, 7.10.19).
@@ -69,6 +72,10 @@ const (
 	pathListRead           = "TrustList/Read"
 	pathListWrite          = "TrustList/Write"
 	pathListCloseAndUpdate = "TrustList/CloseAndUpdate"
+	pathListLastUpdate     = "TrustList/LastUpdateTime"
+	pathListOpenWithMasks  = "TrustList/OpenWithMasks"
+	pathListAdd            = "TrustList/AddCertificate"
+	pathListRemove         = "TrustList/RemoveCertificate"
 )
 
 // applicationProperties are read by Observe, in one request.
@@ -81,12 +88,16 @@ var applicationProperties = []string{
 
 var applicationMethods = []string{
 	pathUpdateCertificate, pathCreateSigningRequest, pathGetCertificates, pathApplyChanges, pathCancelChanges,
+	pathGetRejectedList, pathCreateSelfSigned, pathDeleteCertificate,
 	pathFileOpen, pathFileClose, pathFileRead, pathFileWrite, pathFileCloseAndUpdate, pathFileConfirmUpdate,
 }
 
-var groupProperties = []string{pathGroupTypes, pathGroupPurpose, pathListMaxByteString}
+var groupProperties = []string{pathGroupTypes, pathGroupPurpose, pathListMaxByteString, pathListLastUpdate}
 
-var groupMethods = []string{pathListOpen, pathListClose, pathListRead, pathListWrite, pathListCloseAndUpdate}
+var groupMethods = []string{
+	pathListOpen, pathListClose, pathListRead, pathListWrite, pathListCloseAndUpdate,
+	pathListOpenWithMasks, pathListAdd, pathListRemove, pathGetRejectedList,
+}
 
 // signature is what the NodeSet says of a method.
 type signature struct {
@@ -102,6 +113,10 @@ var signatures = map[string]signature{
 	pathGetCertificates: {32296, []string{"CertificateGroupId"}},
 	pathApplyChanges:    {12734, nil},
 	pathCancelChanges:   {25698, nil},
+	pathGetRejectedList: {12775, nil},
+	pathCreateSelfSigned: {19337, []string{
+		"CertificateGroupId", "CertificateTypeId", "SubjectName", "DnsNames", "IpAddresses", "LifetimeInDays", "KeySizeInBits"}},
+	pathDeleteCertificate: {19340, []string{"CertificateGroupId", "CertificateTypeId"}},
 
 	pathFileOpen:  {11580, []string{"Mode"}},
 	pathFileClose: {11583, []string{"FileHandle"}},
@@ -116,7 +131,14 @@ var signatures = map[string]signature{
 	pathListRead:           {11585, []string{"FileHandle", "Length"}},
 	pathListWrite:          {11588, []string{"FileHandle", "Data"}},
 	pathListCloseAndUpdate: {12546, []string{"FileHandle"}},
+	pathListOpenWithMasks:  {12543, []string{"Masks"}},
+	pathListAdd:            {12548, []string{"Certificate", "IsTrustedCertificate"}},
+	pathListRemove:         {12550, []string{"Thumbprint", "IsTrustedCertificate"}},
 }
+
+// idGroupGetRejectedList is the method on CertificateGroupType; the one of the
+// application has the same name.
+const idGroupGetRejectedList = 23526
 
 // numeric is a NodeId of namespace 0.
 func numeric(n uint32) *ua.NodeID { return ua.NewNumericNodeID(0, n) }

@@ -56,11 +56,13 @@ func (s *Session) groupProperty(g *group, path string, v *ua.DataValue) {
 		g.purpose, _ = portable(node, s.namespaces)
 	case pathListMaxByteString:
 		g.maxBytes = uint32(unsigned(v, math.MaxUint32))
+	case pathListLastUpdate:
+		g.updated, _ = valueAs[time.Time](v)
 	}
 }
 
-// observation is what the properties say.
-func (s *Session) observation() (workflow.Observation, error) {
+// application is what the properties say that every server has.
+func (s *Session) application() workflow.Observation {
 	o := workflow.Observation{
 		ApplicationURI:   s.identity.ApplicationURI,
 		MaxTrustListSize: s.maxTrustListSize(),
@@ -71,6 +73,12 @@ func (s *Session) observation() (workflow.Observation, error) {
 	o.SupportsTransactions, _ = valueAs[bool](s.values[pathSupportsTransactions])
 	o.PrivateKeyFormats, _ = valueAs[[]string](s.values[pathPrivateKeyFormats])
 	o.Capabilities.ApplicationType = config.ApplicationType(unsigned(s.values[pathApplicationType], math.MaxInt32))
+	return o
+}
+
+// observation is what the properties say.
+func (s *Session) observation() (workflow.Observation, error) {
+	o := s.application()
 	if s.app.members[pathFile] == nil {
 		return o, nil
 	}

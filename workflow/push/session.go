@@ -39,6 +39,8 @@ type Session struct {
 	used       atomic.Int64 // when the last request was sent, Unix nanoseconds
 	stop       func()       // ends keep-alive; nil before it began
 
+	discovered []*ua.EndpointDescription // what the server offered just before, as the Session confirmed
+
 	app        object // what was found below the application
 	resolved   bool   // app.members is filled
 	groups     map[string]*group
@@ -76,6 +78,7 @@ func (t *Target) connect(ctx context.Context, e endpoint, discovered []*ua.Endpo
 		s.abandon(ctx)
 		return nil, err
 	}
+	s.discovered = discovered
 	if err := t.activateSession(ctx, s, e, nonce); err != nil {
 		s.abandon(ctx)
 		return nil, err
