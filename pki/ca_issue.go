@@ -48,7 +48,7 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 		return nil, err
 	}
 	defer unlock()
-	return ca.signAndRecord(ctx, template, key, csrDER)
+	return ca.signAndRecord(ctx, template, key, csrDER, r.Slot)
 }
 
 func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Time) (*x509.Certificate, error) {
@@ -118,7 +118,7 @@ func mergeNames(csr *x509.CertificateRequest, r Request) ([]string, []net.IP) {
 }
 
 // signAndRecord needs the lock.
-func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key *rsa.PublicKey, csrDER []byte) ([][]byte, error) {
+func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key *rsa.PublicKey, csrDER []byte, slot Slot) ([][]byte, error) {
 	records, whole, err := readLedger(ca.path(CALedgerFile))
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key
 	err = appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{
 		Event: EventIssued, Time: ca.now().UTC(), Serial: formatSerial(template.SerialNumber),
 		Subject: cmp.Or(FormatSubject(template.Subject), "?"), RequestSHA256: Fingerprint(csrDER),
-		SHA256: Fingerprint(der), NotAfter: &notAfter,
+		SHA256: Fingerprint(der), NotAfter: &notAfter, Slot: slot.orNil(),
 	})
 	if err != nil {
 		return nil, err

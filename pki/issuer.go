@@ -28,6 +28,21 @@ type Request struct {
 	IPAddresses    []net.IP      // added to those of the CSR
 	Validity       time.Duration // 0 is DefaultValidity; never beyond the CA's own end
 	Server         bool          // serverAuth and clientAuth; otherwise clientAuth alone
+	Slot           Slot          // for the ledger
+}
+
+// Slot says for which place a certificate is issued. It may be zero.
+type Slot struct {
+	Server string `json:"server,omitempty"` // discovery URL
+	Group  string `json:"group,omitempty"`
+	Type   string `json:"type,omitempty"` // short name of the CertificateType
+}
+
+func (s Slot) orNil() *Slot {
+	if s == (Slot{}) {
+		return nil
+	}
+	return &s
 }
 
 // DefaultValidity is how long an issued certificate is valid.

@@ -30,6 +30,7 @@ type LedgerRecord struct {
 	RequestSHA256 string      `json:"requestSha256,omitempty"` // issued: of the CSR
 	SHA256        string      `json:"sha256,omitempty"`        // issued: of the certificate
 	NotAfter      *time.Time  `json:"notAfter,omitempty"`      // issued
+	Slot          *Slot       `json:"slot,omitempty"`          // issued: where it goes, if that was known
 	Number        int64       `json:"number,omitempty"`        // crl: CRL number
 }
 

@@ -1,0 +1,225 @@
+package upkeep
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+)
+
+// Reason is why a slot needs a certificate.
+type Reason string
+
+// The reasons, in the order of Needs.
+const (
+	Missing             Reason = "missing"
+	Unreadable          Reason = "unreadable"
+	Expired             Reason = "expired"
+	Expiring            Reason = "expiring"
+	Revoked             Reason = "revoked"
+	WrongApplicationURI Reason = "applicationUri"
+	WrongNames          Reason = "names"
+	WeakKey             Reason = "key"
+	IssuerGone          Reason = "issuer"
+	Asked               Reason = "asked" // the operator insists
+)
+
+// Need is one reason with its words.
+type Need struct {
+	Reason Reason `json:"reason"`
+	Text   string `json:"text"`
+}
+
+// Threshold says how near its end a certificate has to be to be renewed: within
+// Percent of its whole life, or within Before. The zero value means expired.
+type Threshold struct {
+	Percent int
+	Before  time.Duration
+}
+
+// ParseThreshold reads "20%", "30d" or a Go duration such as "72h".
+func ParseThreshold(text string) (Threshold, error) {
+	if number, ok := strings.CutSuffix(text, "%"); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || n > 100 {
+			return Threshold{}, fmt.Errorf("%q is no percentage from 0%% to 100%%", text)
+		}
+		return Threshold{Percent: n}, nil
+	}
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || n > 36500 {
+			return Threshold{}, fmt.Errorf("%q is no number of days", text)
+		}
+		return Threshold{Before: time.Duration(n) * 24 * time.Hour}, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return Threshold{}, fmt.Errorf("%q is neither a percentage (20%%), nor days (30d), nor a duration (72h)", text)
+	}
+	return Threshold{Before: d}, nil
+}
+
+// reached says whether a certificate is that near its end.
+func (t Threshold) reached(c *x509.Certificate, now time.Time) bool {
+	before := t.Before
+	if t.Percent > 0 {
+		before = c.NotAfter.Sub(c.NotBefore) / 100 * time.Duration(t.Percent)
+	}
+	return !now.Before(c.NotAfter.Add(-before))
+}
+
+// Criteria are what a certificate is judged by.
+type Criteria struct {
+	Threshold      Threshold
+	ApplicationURI string   // "" is not checked
+	NeedsName      bool     // at least one host name or address, as a server has
+	Names          []string // DNS names and addresses that must be there
+	MinBits        int      // of an RSA key; 0 is what OPC 10000-7 allows at least
+	Trust          *plan.TrustList
+	CRLs           [][]byte // beside those of Trust
+	Now            time.Time
+}
+
+// Needs lists why a slot needs another certificate; nil is that it does not. der
+// is the leaf, nil for an empty slot.
+func Needs(der []byte, c Criteria) []Need {
+	if len(der) == 0 {
+		return []Need{{Missing, "the slot is empty"}}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return []Need{{Unreadable, "it is no certificate in DER"}}
+	}
+	var needs []Need
+	add := func(r Reason, format string, args ...any) {
+		needs = append(needs, Need{r, fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case c.Now.After(cert.NotAfter):
+		add(Expired, "expired on %s", cert.NotAfter.UTC().Format(time.DateOnly))
+	case c.Threshold.reached(cert, c.Now):
+		add(Expiring, "expires on %s", cert.NotAfter.UTC().Format(time.DateOnly))
+	}
+	if c.revokes(cert) {
+		add(Revoked, "its issuer has revoked it")
+	}
+	if uri := pki.ApplicationURI(cert); c.ApplicationURI != "" && uri != c.ApplicationURI {
+		add(WrongApplicationURI, "its ApplicationUri is %q, the server's is %q", uri, c.ApplicationURI)
+	}
+	if lacking := lackingNames(cert, c.Names); len(lacking) > 0 {
+		add(WrongNames, "it is not for %s", strings.Join(lacking, ", "))
+	} else if c.NeedsName && len(cert.DNSNames)+len(cert.IPAddresses) == 0 {
+		add(WrongNames, "it has no host name and no address")
+	}
+	if weak := weakness(cert, c.MinBits); weak != "" {
+		add(WeakKey, "%s", weak)
+	}
+	if c.Trust != nil && !bytes.Equal(cert.RawSubject, cert.RawIssuer) && !issuedByAnyOf(cert, slices.Concat(c.Trust.Trusted, c.Trust.Issuers)) {
+		add(IssuerGone, "its issuer is not in the trust list")
+	}
+	return needs
+}
+
+func lackingNames(cert *x509.Certificate, names []string) []string {
+	var lacking []string
+	for _, n := range names {
+		if ip := net.ParseIP(n); ip != nil {
+			if !slices.ContainsFunc(cert.IPAddresses, ip.Equal) {
+				lacking = append(lacking, n)
+			}
+		} else if !slices.ContainsFunc(cert.DNSNames, func(d string) bool { return strings.EqualFold(d, n) }) {
+			lacking = append(lacking, n)
+		}
+	}
+	return lacking
+}
+
+// weakness judges key and signature by what current policies take.
+func weakness(cert *x509.Certificate, minBits int) string {
+	least := max(minBits, pki.MinKeyBits)
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < least {
+			return fmt.Sprintf("its RSA key has %d bits, fewer than %d", key.N.BitLen(), least)
+		}
+	case *ecdsa.PublicKey:
+	default:
+		return "" // a curve that this program does not know is not called weak
+	}
+	switch cert.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.MD5WithRSA, x509.ECDSAWithSHA1:
+		return "it is signed with " + cert.SignatureAlgorithm.String()
+	}
+	return ""
+}
+
+// revokes says whether a CRL of the certificate's issuer names it.
+func (c Criteria) revokes(cert *x509.Certificate) bool {
+	all := slices.Clone(c.CRLs)
+	if c.Trust != nil {
+		all = slices.Concat(all, c.Trust.TrustedCRLs, c.Trust.IssuerCRLs)
+	}
+	for _, der := range all {
+		crl, err := x509.ParseRevocationList(der)
+		if err != nil || !bytes.Equal(crl.RawIssuer, cert.RawIssuer) {
+			continue
+		}
+		if len(crl.AuthorityKeyId) > 0 && len(cert.AuthorityKeyId) > 0 && !bytes.Equal(crl.AuthorityKeyId, cert.AuthorityKeyId) {
+			continue
+		}
+		if slices.ContainsFunc(crl.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
+			return e.SerialNumber.Cmp(cert.SerialNumber) == 0
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+func issuedByAnyOf(cert *x509.Certificate, issuers [][]byte) bool {
+	return issuerAmong(cert, issuers) != nil
+}
+
+// issuerAmong finds the certificate whose key signed cert.
+func issuerAmong(cert *x509.Certificate, ders [][]byte) *x509.Certificate {
+	for _, der := range ders {
+		ca, err := x509.ParseCertificate(der)
+		if err == nil && bytes.Equal(ca.RawSubject, cert.RawIssuer) &&
+			ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
+			return ca
+		}
+	}
+	return nil
+}
+
+// Fits says whether a certificate's key suits a CertificateType (OPC 10000-12,
+// 7.8.4). Types that this program does not know take anything.
+func Fits(cert *x509.Certificate, t config.NodeID) bool {
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
+		bits := key.N.BitLen()
+		switch t {
+		case config.TypeRsaMin:
+			return bits == 1024 || bits == 2048
+		case config.TypeRsaSha256:
+			return bits >= 2048 && bits <= 4096
+		}
+		return !applicationType(t)
+	case *ecdsa.PublicKey:
+		curves := map[config.NodeID]string{"i=23538": "P-256", "i=23539": "P-384"}
+		want, known := curves[t]
+		return known && key.Curve.Params().Name == want || !applicationType(t)
+	}
+	return !applicationType(t) || t != config.TypeRsaMin && t != config.TypeRsaSha256
+}

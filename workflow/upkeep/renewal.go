@@ -1,0 +1,329 @@
+package upkeep
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+)
+
+// Renewal asks for certificates where slots need them (OPC 10000-12, 7.7.2).
+type Renewal struct {
+	Selection
+	Threshold Threshold
+	All       bool // renew what needs nothing, too
+	Key       KeySource
+	Bits      int // of a LocalKey
+	MinBits   int // keys below this are too weak
+	Subject   string
+	Names     []string // DNS names and addresses that the certificates must have
+	Validity  time.Duration
+	// Issuers are the CAs up to the root that vouch for the new certificates, and
+	// CRLs theirs; both go into the TrustLists that lack them.
+	Issuers, CRLs []plan.Material
+}
+
+// Decide says what to do: per group the TrustList first, then every slot that
+// needs a certificate.
+func (r Renewal) Decide(in Situation) (Work, error) {
+	groups, err := r.groups(in)
+	if err != nil {
+		return Work{}, err
+	}
+	w := start(in)
+	if r.Key == LocalKey {
+		if _, err := KeyFormat(in.KeyFormats); err != nil {
+			return Work{}, err
+		}
+	}
+	for _, g := range groups {
+		changes := r.slots(&w, in, g)
+		if len(changes) == 0 {
+			continue
+		}
+		if !g.TrustRead {
+			return Work{}, fmt.Errorf("the trust list of %s was not read", g.Name)
+		}
+		want := plan.TrustListAction{Group: g.Name, Issuers: r.Issuers, CRLs: r.CRLs}
+		after := Sync(g.Trust, want, Union, in.Now)
+		if err := w.change(in, g, after, Guard{}); err != nil {
+			return Work{}, err
+		}
+		w.Certificates = append(w.Certificates, changes...)
+	}
+	return w, nil
+}
+
+func start(in Situation) Work {
+	return Work{
+		Schema: Schema, Server: in.Server, Application: in.Application,
+		TrustLists: []ListChange{}, Certificates: []SlotChange{},
+	}
+}
+
+// slots judges every slot of a group.
+func (r Renewal) slots(w *Work, in Situation, g Group) []SlotChange {
+	var out []SlotChange
+	for _, t := range g.Types {
+		if !r.takesType(t) {
+			continue
+		}
+		kept := func(why string) { w.Kept = append(w.Kept, SlotKept{g.Name, t, why}) }
+		old := g.Certificates[t]
+		if len(old) == 0 && !g.Complete && !r.All {
+			kept("the server does not tell which certificate is there; --force renews it all the same")
+			continue
+		}
+		needs := r.needs(in, g, t)
+		if len(needs) == 0 && !r.All {
+			kept("valid until " + until(old))
+			continue
+		}
+		if len(needs) == 0 {
+			needs = []Need{{Asked, "asked for with --force"}}
+		}
+		out = append(out, r.slot(in, g, t, needs))
+	}
+	return out
+}
+
+func (r Renewal) needs(in Situation, g Group, t config.NodeID) []Need {
+	old := g.Certificates[t]
+	if len(old) == 0 && !g.Complete {
+		return nil
+	}
+	c := Criteria{Threshold: r.Threshold, Names: r.Names, MinBits: r.MinBits, CRLs: ders(r.CRLs), Now: in.Now}
+	if g.ForApplications() {
+		c.ApplicationURI, c.NeedsName = in.ApplicationURI, in.IsServer
+	}
+	if g.TrustRead {
+		c.Trust = &g.Trust
+	}
+	return Needs(old, c)
+}
+
+// slot keeps the names of the certificate there is: a server that asks for fewer
+// of them in its request would not be reached by them any more.
+func (r Renewal) slot(in Situation, g Group, t config.NodeID, needs []Need) SlotChange {
+	old := g.Certificates[t]
+	c := SlotChange{
+		Group: g.Name, Type: t, Action: Renew, Reasons: needs, Key: r.Key, Subject: r.Subject, Validity: r.Validity,
+		Old: old, Before: Brief(old),
+	}
+	if c.Key == SameKey && len(old) == 0 {
+		c.Key = ServerKey // there is none to keep
+	}
+	if c.Key == LocalKey {
+		c.Bits = r.Bits
+		c.KeyFormat, _ = KeyFormat(in.KeyFormats)
+	}
+	names := slices.Clone(r.Names)
+	if cert, err := x509.ParseCertificate(old); err == nil {
+		names = append(names, cert.DNSNames...)
+		for _, ip := range cert.IPAddresses {
+			names = append(names, ip.String())
+		}
+		if c.Subject == "" && c.Key == LocalKey {
+			c.Subject = pki.FormatSubject(cert.Subject)
+		}
+	}
+	for _, n := range names {
+		list := &c.DNSNames
+		if net.ParseIP(n) != nil {
+			list = &c.IPAddresses
+		}
+		if !slices.ContainsFunc(*list, func(o string) bool { return strings.EqualFold(o, n) }) {
+			*list = append(*list, n)
+		}
+	}
+	return c
+}
+
+func until(der []byte) string {
+	if b := Brief(der); b != nil {
+		return b.NotAfter.UTC().Format(time.DateOnly)
+	}
+	return "?"
+}
+
+func ders(materials []plan.Material) [][]byte {
+	var out [][]byte
+	for _, m := range materials {
+		out = append(out, m.DER)
+	}
+	return out
+}
+
+// KeyFormat picks the format in which a private key is sent, of those the server
+// takes (SupportedPrivateKeyFormats, 7.10.3). None is a *KeyFormatError.
+func KeyFormat(supported []string) (string, error) {
+	for _, f := range pki.PrivateKeyFormats() {
+		if slices.ContainsFunc(supported, func(s string) bool { return strings.EqualFold(s, f) }) {
+			return f, nil
+		}
+	}
+	return "", &KeyFormatError{Supported: supported}
+}
+
+// KeyFormatError says that the server takes no private key that we can send.
+type KeyFormatError struct{ Supported []string }
+
+func (e *KeyFormatError) Error() string {
+	if len(e.Supported) == 0 {
+		return "the server takes no private keys from outside: its SupportedPrivateKeyFormats is empty"
+	}
+	return "the server takes private keys as " + strings.Join(e.Supported, ", ") + " only"
+}
+
+// Hint tells how to go on.
+func (e *KeyFormatError) Hint() string { return "let the server make the key: --key server" }
+
+// Installation puts a certificate into a slot that was signed elsewhere.
+type Installation struct {
+	Selection
+	Chain         [][]byte // leaf first
+	HasKey        bool     // its key is sent along
+	Issuers, CRLs []plan.Material
+}
+
+// Decide checks that the certificate can be meant for the slot.
+func (i Installation) Decide(in Situation) (Work, error) {
+	g, t, err := i.One(in)
+	if err != nil {
+		return Work{}, err
+	}
+	cert, err := x509.ParseCertificate(i.Chain[0])
+	if err != nil {
+		return Work{}, &UnfitError{Rule: "structure", Value: "bytes that are no certificate", Want: "a certificate in DER or PEM"}
+	}
+	if err := i.check(in, g, t, cert); err != nil {
+		return Work{}, err
+	}
+	w := start(in)
+	old := g.Certificates[t]
+	if slices.Equal(old, i.Chain[0]) {
+		w.Kept = append(w.Kept, SlotKept{g.Name, t, "the certificate is there already"})
+		return w, nil
+	}
+	after := Sync(g.Trust, plan.TrustListAction{Group: g.Name, Issuers: i.Issuers, CRLs: i.CRLs}, Union, in.Now)
+	if err := w.change(in, g, after, Guard{}); err != nil {
+		return Work{}, err
+	}
+	if g.ForApplications() && !chains(cert, after) {
+		return Work{}, &UnfitError{Rule: "chain", Value: "an issuer that the trust list of " + g.Name + " does not have", Want: "its CAs up to the root; give them with --issuers FILE, with their CRLs"}
+	}
+	c := SlotChange{
+		Group: g.Name, Type: t, Action: Install, Given: i.Chain, Old: old, Before: Brief(old), After: Brief(i.Chain[0]), Key: SameKey,
+	}
+	if i.HasKey {
+		c.Key = LocalKey
+		if c.KeyFormat, err = KeyFormat(in.KeyFormats); err != nil {
+			return Work{}, err
+		}
+	}
+	w.Certificates = append(w.Certificates, c)
+	return w, nil
+}
+
+func (i Installation) check(in Situation, g Group, t config.NodeID, cert *x509.Certificate) error {
+	switch {
+	case !Fits(cert, t):
+		return &UnfitError{Rule: "type", Value: pki.Describe(cert).Key, Want: "a key for " + config.CertificateTypeName(t)}
+	case in.Now.After(cert.NotAfter):
+		return &UnfitError{Rule: "validity", Value: "expired on " + until(cert.Raw), Want: "a certificate that is valid"}
+	case in.Now.Before(cert.NotBefore):
+		return &UnfitError{Rule: "validity", Value: "valid from " + cert.NotBefore.UTC().Format(time.RFC3339), Want: "a certificate that is valid"}
+	case g.ForApplications() && pki.ApplicationURI(cert) != in.ApplicationURI:
+		return &UnfitError{Rule: "applicationUri", Value: pki.ApplicationURI(cert), Want: in.ApplicationURI}
+	}
+	return nil
+}
+
+// chains says whether a list has every issuer of a certificate up to a root.
+func chains(cert *x509.Certificate, l plan.TrustList) bool {
+	for range pki.MaxChainLength {
+		issuer := issuerAmong(cert, slices.Concat(l.Trusted, l.Issuers, [][]byte{cert.Raw}))
+		if issuer == nil {
+			return false
+		}
+		if issuer.Equal(cert) {
+			return true
+		}
+		cert = issuer
+	}
+	return false
+}
+
+// UnfitError says that a certificate does not suit the slot.
+type UnfitError struct{ Rule, Value, Want string }
+
+func (e *UnfitError) Error() string {
+	return fmt.Sprintf("the certificate does not fit, by the rule %s: it has %s, needed is %s", e.Rule, e.Value, e.Want)
+}
+
+// Hint tells how to go on.
+func (e *UnfitError) Hint() string {
+	return "nothing was sent; sign the request that uapush cert csr writes for this slot"
+}
+
+// SelfSign lets the server fill an empty slot by itself (7.10.6).
+type SelfSign struct {
+	Selection
+	Subject  string
+	Names    []string
+	Validity time.Duration
+	Bits     int
+}
+
+// Decide refuses a slot that is filled, as the server would.
+func (s SelfSign) Decide(in Situation) (Work, error) {
+	g, t, err := s.One(in)
+	if err != nil {
+		return Work{}, err
+	}
+	if old := Brief(g.Certificates[t]); old != nil {
+		return Work{}, &FilledError{Slot: g.Name + " " + config.CertificateTypeName(t), Subject: old.Subject}
+	}
+	c := Renewal{Names: s.Names}.slot(in, g, t, []Need{{Missing, "the slot is empty"}})
+	c.Action, c.Key, c.Subject, c.Validity, c.Bits = SelfSigned, "", s.Subject, s.Validity, s.Bits
+	w := start(in)
+	w.Certificates = append(w.Certificates, c)
+	return w, nil
+}
+
+// FilledError says that a slot has a certificate where it must have none.
+type FilledError struct{ Slot, Subject string }
+
+func (e *FilledError) Error() string {
+	return fmt.Sprintf("the slot %s has a certificate already: %s", e.Slot, e.Subject)
+}
+
+// Hint tells how to go on.
+func (e *FilledError) Hint() string {
+	return "delete it with uapush cert delete first, or use uapush cert renew"
+}
+
+// Deletion empties a slot (7.10.7).
+type Deletion struct{ Selection }
+
+// Decide does nothing for a slot that is empty.
+func (d Deletion) Decide(in Situation) (Work, error) {
+	g, t, err := d.One(in)
+	if err != nil {
+		return Work{}, err
+	}
+	w := start(in)
+	old := g.Certificates[t]
+	if len(old) == 0 && g.Complete {
+		w.Kept = append(w.Kept, SlotKept{g.Name, t, "the slot is empty"})
+		return w, nil
+	}
+	w.Certificates = append(w.Certificates, SlotChange{Group: g.Name, Type: t, Action: Delete, Old: old, Before: Brief(old)})
+	return w, nil
+}

@@ -1,0 +1,172 @@
+package upkeep
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+)
+
+// Situation is what was read of one application, and who asks.
+type Situation struct {
+	Server           plan.Server
+	Application      config.NodeID // "" is the server itself
+	ApplicationURI   string
+	IsServer         bool   // its certificates serve a Server (OPC 10000-6, 6.2.2)
+	MaxTrustListSize uint32 // bytes; 0 is unlimited
+	KeyFormats       []string
+	Groups           []Group
+	Self             [][]byte // this client's certificate chain, DER, leaf first
+	Now              time.Time
+}
+
+// Group is a CertificateGroup as read.
+type Group struct {
+	Name      string
+	Purpose   config.NodeID // "" where the server does not say
+	Types     []config.NodeID
+	Trust     plan.TrustList
+	TrustRead bool // Trust was read
+	// Updated is when the TrustList last changed; zero is not known.
+	Updated time.Time
+	// Certificates are the filled slots, DER of the leaf by type.
+	Certificates map[config.NodeID][]byte
+	// Complete says that a type without an entry has an empty slot. Without
+	// GetCertificates only what endpoints show is known.
+	Complete      bool
+	Rejected      [][]byte
+	RejectedKnown bool
+}
+
+// ForApplications says that the group holds application instance certificates.
+// Servers from before Purpose are judged by their types (OPC 10000-12, 7.8.3.1).
+func (g Group) ForApplications() bool {
+	if g.Purpose != "" {
+		return g.Purpose == config.PurposeApplicationCertificate
+	}
+	return g.Name == config.DefaultApplicationGroup || slices.ContainsFunc(g.Types, applicationType)
+}
+
+func applicationType(t config.NodeID) bool {
+	switch t {
+	case config.TypeRsaMin, config.TypeRsaSha256, "i=23538", "i=23539", "i=23540", "i=23541", "i=23542", "i=23543":
+		return true
+	}
+	return false
+}
+
+// Selection names groups and types. Without names it is every group for
+// application certificates, and every type of it (OPC 10000-12, 7.7.2).
+type Selection struct {
+	Groups []string
+	Types  []config.NodeID
+}
+
+// Takes says whether a group is selected.
+func (s Selection) Takes(g Group) bool {
+	if len(s.Groups) > 0 {
+		return slices.Contains(s.Groups, g.Name)
+	}
+	return g.ForApplications()
+}
+
+// groups gives the selected groups; a name that the application does not have is
+// an *UnknownError.
+func (s Selection) groups(in Situation) ([]Group, error) {
+	var names []string
+	for _, g := range in.Groups {
+		names = append(names, g.Name)
+	}
+	for _, name := range s.Groups {
+		if !slices.Contains(names, name) {
+			return nil, &UnknownError{What: "CertificateGroup", Name: name, Known: names}
+		}
+	}
+	var out []Group
+	for _, g := range in.Groups {
+		if s.Takes(g) {
+			out = append(out, g)
+		}
+	}
+	for _, t := range s.Types {
+		if !slices.ContainsFunc(out, func(g Group) bool { return slices.Contains(g.Types, t) }) {
+			return nil, &UnknownError{What: "CertificateType", Name: config.CertificateTypeName(t), Known: typesOf(out)}
+		}
+	}
+	return out, nil
+}
+
+func (s Selection) takesType(t config.NodeID) bool {
+	return len(s.Types) == 0 || slices.Contains(s.Types, t)
+}
+
+// One gives the only slot that the selection can mean.
+func (s Selection) One(in Situation) (Group, config.NodeID, error) {
+	groups, err := s.groups(in)
+	if err != nil {
+		return Group{}, "", err
+	}
+	type pair struct {
+		g Group
+		t config.NodeID
+	}
+	var found []pair
+	var names []string
+	for _, g := range groups {
+		for _, t := range g.Types {
+			if s.takesType(t) {
+				found = append(found, pair{g, t})
+				names = append(names, g.Name+" "+config.CertificateTypeName(t))
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Group{}, "", &UnknownError{What: "certificate slot", Name: strings.Join(s.Groups, ", "), Known: names}
+	case 1:
+		return found[0].g, found[0].t, nil
+	}
+	return Group{}, "", &AmbiguousError{Slots: names}
+}
+
+func typesOf(groups []Group) []string {
+	var names []string
+	for _, g := range groups {
+		for _, t := range g.Types {
+			if n := config.CertificateTypeName(t); !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// UnknownError says that the application has no such group or type.
+type UnknownError struct {
+	What, Name string
+	Known      []string
+}
+
+func (e *UnknownError) Error() string {
+	known := "none that this user can see"
+	if len(e.Known) > 0 {
+		known = strings.Join(e.Known, ", ")
+	}
+	return fmt.Sprintf("the application has no %s %q; it has %s", e.What, e.Name, known)
+}
+
+// Hint tells where the names are.
+func (e *UnknownError) Hint() string { return "uapush group list shows the groups and their types" }
+
+// AmbiguousError says that several slots are meant where one is needed.
+type AmbiguousError struct{ Slots []string }
+
+func (e *AmbiguousError) Error() string {
+	return "several slots could be meant: " + strings.Join(e.Slots, "; ")
+}
+
+// Hint tells how to name one.
+func (e *AmbiguousError) Hint() string { return "name one with --group and --type" }
