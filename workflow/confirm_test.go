@@ -217,6 +217,9 @@ func TestInterruptedInTheRestartDelay(t *testing.T) {
 			if !errors.As(err, &partial) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("the error is %v", err)
 			}
+			if !strings.Contains(partial.Observed, "as it was, version "+r.Plan.BaseVersion.String()) {
+				t.Errorf("nobody looked at the server: %v", partial.Observed)
+			}
 			if partial.Unchanged || ClassOf(err) != ClassUnknown || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("unchanged %v, class %v, want one that says %q: %v", partial.Unchanged, ClassOf(err), test.says, err)
 			}
