@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +26,9 @@ type simFlags struct {
 	trust         []string
 	acceptClients bool
 	faults        []string
+	profile       string
+	downtime      time.Duration
+	maxTrustList  uint32
 }
 
 func (a *app) simCommand() *cobra.Command {
@@ -35,7 +41,11 @@ trust lists and certificates like a real one. Its first line on stdout is
 READY and its URL. With --state it remembers everything across restarts.
 
 Clients are trusted when --trust names their certificate, or with --accept-clients
-as a server in application setup does (OPC 10000-12, G.2).`,
+as a server in application setup does (OPC 10000-12, G.2).
+
+--profile picks what kind of server it is:
+
+` + profileHelp(),
 		Example: `  uapush sim --port 4840 --state sim --admin admin --admin-password-file sim.pw --accept-clients
   uapush sim --port 0 --trust uapush.der --fault CloseAndUpdate:drop-after`,
 		Args: cobra.NoArgs,
@@ -47,7 +57,19 @@ as a server in application setup does (OPC 10000-12, G.2).`,
 	c.Flags().StringArrayVar(&f.trust, "trust", nil, "client certificate, or CA with CRL, to trust; may be repeated")
 	c.Flags().BoolVar(&f.acceptClients, "accept-clients", false, "accept every client certificate until a trust list is written")
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "misbehave: METHOD:KIND, such as CloseAndUpdate:drop-after or ApplyChanges:refuse=0x80AF0000; may be repeated")
+	c.Flags().StringVar(&f.profile, "profile", sim.Profiles()[0], "kind of server, one of those above")
+	c.Flags().DurationVar(&f.downtime, "downtime", 0, "how long it cannot be reached after an update of the configuration (default what the profile has)")
+	c.Flags().Uint32Var(&f.maxTrustList, "max-trust-list-size", 0, "largest trust list in bytes (default 65535)")
 	return c
+}
+
+// profileHelp lists the profiles with what is special of them.
+func profileHelp() string {
+	var lines []string
+	for _, name := range sim.Profiles() {
+		lines = append(lines, fmt.Sprintf("  %-16s %s", name, sim.AboutProfile(name)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (a *app) runSim(ctx context.Context, f *simFlags) error {
@@ -82,10 +104,14 @@ func (a *app) runSim(ctx context.Context, f *simFlags) error {
 func (f *simFlags) options(a *app) (sim.Options, string, error) {
 	options := sim.Options{
 		Address:       fmt.Sprintf("127.0.0.1:%d", f.port),
-		AcceptClients: f.acceptClients, Log: a.log,
+		AcceptClients: f.acceptClients, Log: a.log, Profile: f.profile, Downtime: f.downtime,
+		Limits: sim.Limits{MaxTrustListSize: f.maxTrustList},
 	}
 	if a.global.state != "" { // a client may keep its own state in the same folder
 		options.Dir = filepath.Join(a.global.state, "sim")
+	}
+	if !slices.Contains(sim.Profiles(), f.profile) {
+		return options, "", usage("one of "+strings.Join(sim.Profiles(), ", "), "--profile: there is no %q", f.profile)
 	}
 	path := f.passwordFile
 	if path == "" {

@@ -145,7 +145,7 @@ func TestWithoutRole(t *testing.T) {
 }
 
 func TestOldServer(t *testing.T) {
-	s := open(t, target(t, start(t, func(o *sim.Options) { o.Profile = "certificates" })))
+	s := open(t, target(t, start(t, func(o *sim.Options) { o.Profile = "no-configfile" })))
 	o, err := s.Observe(t.Context(), []string{config.DefaultApplicationGroup})
 	if err != nil || o.HasConfigurationFile || len(o.Groups) == 0 || !o.Groups[0].Inspected {
 		t.Errorf("got %+v, %v", o, err)

@@ -158,7 +158,7 @@ func TestTransactionDiagnostics(t *testing.T) {
 
 // A server from before NodeSet 1.05.05.
 func TestSurveyWithoutConfigurationFile(t *testing.T) {
-	s := upkeep(t, open(t, target(t, start(t, func(o *sim.Options) { o.Profile = "certificates" }))))
+	s := upkeep(t, open(t, target(t, start(t, func(o *sim.Options) { o.Profile = "no-configfile" }))))
 	o, err := s.Survey(t.Context(), everything)
 	if err != nil || o.HasConfigurationFile || !o.Groups[0].Inspected || o.ApplicationURI == "" {
 		t.Errorf("got %+v, %v", o, err)

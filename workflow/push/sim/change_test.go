@@ -138,7 +138,7 @@ func (p *peer) editConfiguration(edit func(*config.Application) []secureconv.Upd
 // An endpoint with existing settings works at once, also under other names for
 // records; one that is deleted closes its channels and its port.
 func TestEndpointComesAndGoes(t *testing.T) {
-	for _, profile := range []string{"full", "renaming"} {
+	for _, profile := range []string{"full", "renames-records"} {
 		t.Run(profile, func(t *testing.T) {
 			s := startServer(t, func(o *sim.Options) { o.Profile = profile })
 			port := freePort(t)

@@ -149,7 +149,7 @@ func (s *Server) disturb(ctx context.Context, ch *secureconv.Channel, req ua.Req
 	switch f.Kind {
 	case Restart:
 		ch.Close()
-		s.restartLater()
+		s.later(s.Restart)
 	case Never:
 		<-ctx.Done()
 	default:

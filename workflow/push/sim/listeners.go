@@ -290,6 +290,15 @@ func (l *listener) review() {
 	}
 }
 
+// dropChannels closes all channels, after the answers they wait for.
+func (l *listener) dropChannels() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for ch := range l.channels {
+		ch.CloseAfterResponse()
+	}
+}
+
 // identity finds the certificate that a client addressed (OPC 10000-6, 6.7.2.3).
 func (l *listener) identity(thumbprint []byte) (secureconv.Identity, bool) {
 	e := l.current()

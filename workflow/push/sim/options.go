@@ -2,10 +2,7 @@ package sim
 
 import (
 	"crypto/rsa"
-	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/uapush/uapush/workflow/push/secureconv"
@@ -31,11 +28,14 @@ type Options struct {
 	ApplicationURI string   // of a new state; "urn:uapush:sim"
 	Hostnames      []string // DNS names and IP addresses of the first certificate; those of Address
 	Profile        string   // one of Profiles; "" is the first
-	Faults         []Fault
-	Limits         Limits
-	GenerateKey    func(bits int) (*rsa.PrivateKey, error) // nil is crypto/rsa
-	Log            *slog.Logger                            // nil discards
-	Traffic        *secureconv.Traffic                     // nil counts nothing
+	// Downtime is how long no endpoint can be reached after an update of the
+	// configuration; 0 is what the Profile has.
+	Downtime    time.Duration
+	Faults      []Fault
+	Limits      Limits
+	GenerateKey func(bits int) (*rsa.PrivateKey, error) // nil is crypto/rsa
+	Log         *slog.Logger                            // nil discards
+	Traffic     *secureconv.Traffic                     // nil counts nothing
 }
 
 // User is somebody who may log in.
@@ -87,27 +87,12 @@ func orDefault[T comparable](v *T, value T) {
 	}
 }
 
-// Profiles names the kinds of server, the default first: one with everything; one
-// that gives records other names with every version, as OPC 10000-12, 7.10.22
-// allows; and one from before NodeSet 1.05.05, without a ConfigurationFile.
-func Profiles() []string { return []string{profileFull, profileRenaming, profileCertificates} }
-
-const (
-	profileFull         = "full"
-	profileRenaming     = "renaming"
-	profileCertificates = "certificates"
-)
-
-func (o Options) withDefaults() (Options, error) {
+func (o Options) withDefaults() Options {
 	orDefault(&o.Address, "127.0.0.1:0")
 	orDefault(&o.ApplicationURI, "urn:uapush:sim")
-	orDefault(&o.Profile, profileFull)
-	if !slices.Contains(Profiles(), o.Profile) {
-		return o, fmt.Errorf("profile %q is none of %s", o.Profile, strings.Join(Profiles(), ", "))
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Limits = o.Limits.withDefaults()
-	return o, nil
+	return o
 }

@@ -2,8 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,6 +18,7 @@ import (
 // Server is a running server. Its methods may be called concurrently.
 type Server struct {
 	options   Options
+	profile   profile
 	log       *slog.Logger
 	accounts  *accounts
 	faults    faults
@@ -27,6 +28,9 @@ type Server struct {
 
 	restarting sync.Mutex // held while the server is down; guards closed
 	background sync.WaitGroup
+	starting   sync.Mutex // of background, against its end
+	// wait is for a while; false when the server ended.
+	wait func(time.Duration) bool
 	// begin starts another life, which stop ends, and Close for good.
 	begin func()
 	kill  context.CancelFunc
@@ -42,7 +46,8 @@ type Server struct {
 // Start loads or makes the state and listens. The server runs until ctx ends or
 // Close is called; Close must be called in either case.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	o, err := o.withDefaults()
+	o = o.withDefaults()
+	p, err := profileOf(o.Profile)
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +55,18 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up users: %w", err)
 	}
-	s := &Server{options: o, log: o.Log, accounts: users}
+	s := &Server{options: o, profile: p, log: o.Log, accounts: users}
 	s.faults.add(o.Faults...)
 	ctx, s.kill = context.WithCancel(ctx)
+	s.wait = func(d time.Duration) bool {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+		return ctx.Err() == nil
+	}
 	s.begin = func() {
 		life, stop := context.WithCancel(ctx)
 		s.stop = stop
@@ -87,26 +101,25 @@ func (s *Server) start() error {
 	}
 	s.listeners.serving = map[binding]*listener{}
 	s.listeners.prepared = map[binding]net.Listener{key: first}
-	err = s.open(host, key)
+	err = s.open(host, key, nil)
 	if err != nil {
 		s.listeners.closePrepared()
 	}
 	return err
 }
 
-// open makes the device and its AddressSpace, and serves its endpoints.
-func (s *Server) open(host string, first binding) error {
-	dev := s.dev
-	if dev == nil || s.options.Dir != "" {
+// open makes the AddressSpace, for a new device where there is none, and serves
+// the endpoints.
+func (s *Server) open(host string, first binding, dev *part12.Device) error {
+	if dev == nil {
 		var err error
 		if dev, err = part12.Open(s.deviceOptions(host, first)); err != nil {
 			return err
 		}
-		dev.OnChange(func(part12.Change) { s.changed() })
+		dev.OnChange(s.changed)
 	}
 	nodes := space.New()
 	dev.Attach(nodes)
-	s.adapt(nodes)
 	s.describe(nodes, time.Now().UTC())
 	s.mu.Lock()
 	s.dev, s.nodes = dev, nodes
@@ -133,7 +146,7 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	}
 	limits := s.options.Limits
 	return part12.Options{
-		Dir: s.options.Dir, AcceptClients: s.options.AcceptClients, RenameRecords: s.options.Profile == profileRenaming,
+		Dir: s.options.Dir, AcceptClients: s.options.AcceptClients, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
 		Prepare: s.listeners.prepare, GenerateKey: s.options.GenerateKey, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
 		First: part12.FirstStart{
 			ApplicationURI: s.options.ApplicationURI, Hostnames: names, NetworkName: first.network, Port: first.port,
@@ -142,25 +155,19 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	}
 }
 
-// adapt takes away what the profile does not have.
-func (s *Server) adapt(nodes *space.Space) {
-	if s.options.Profile == profileCertificates {
-		nodes.Tree(serverConfiguration).Omit("ConfigurationFile")
-	}
-}
-
 // changed follows a change of the configuration, certificates or TrustLists.
-func (s *Server) changed() {
+func (s *Server) changed(c part12.Change) {
+	if down := cmp.Or(s.options.Downtime, s.profile.downtime); c.Updated && down > 0 {
+		s.later(func() error { return s.goAway(down) })
+		return
+	}
 	if err := s.reconcile(); err != nil {
 		s.log.Error("endpoints do not follow the configuration", "error", err)
 	}
-	s.listeners.mu.Lock()
-	var all []*listener
-	for _, l := range s.listeners.serving {
-		all = append(all, l)
+	if c.Applied && s.profile.dropSessions {
+		s.dropSessions()
 	}
-	s.listeners.mu.Unlock()
-	for _, l := range all {
+	for _, l := range s.listeners.all() {
 		l.review()
 	}
 	s.reviewUsers()
@@ -206,35 +213,6 @@ func (s *Server) ApplicationURI() string { return s.device().ApplicationDescript
 // AddFault disturbs further calls.
 func (s *Server) AddFault(f Fault) { s.faults.add(f) }
 
-// Restart ends all connections and Sessions, as a crash would, and starts again
-// with the stored state. A state in memory outlives it, with updates that are
-// not confirmed.
-func (s *Server) Restart() error {
-	s.restarting.Lock()
-	defer s.restarting.Unlock()
-	if s.closed {
-		return errors.New("server is closed")
-	}
-	s.shut()
-	if s.options.Dir != "" {
-		s.device().Close()
-	}
-	host, _, err := net.SplitHostPort(s.options.Address)
-	if err != nil {
-		return err
-	}
-	return s.open(host, binding{})
-}
-
-// restartLater is Restart from within a call.
-func (s *Server) restartLater() {
-	s.background.Go(func() {
-		if err := s.Restart(); err != nil {
-			s.log.Error("restart failed", "error", err)
-		}
-	})
-}
-
 // shut ends the listeners with their connections, and the Sessions.
 func (s *Server) shut() {
 	s.listeners.order.Lock()
@@ -257,6 +235,8 @@ func (s *Server) shut() {
 // Close ends everything and waits for it.
 func (s *Server) Close() error {
 	s.kill()
+	s.starting.Lock() // whoever did not start anything now never will
+	s.starting.Unlock()
 	s.background.Wait()
 	s.restarting.Lock()
 	defer s.restarting.Unlock()

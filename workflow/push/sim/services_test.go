@@ -99,7 +99,7 @@ func TestAddresses(t *testing.T) {
 
 // A server from before NodeSet 1.05.05 has no ConfigurationFile.
 func TestProfileCertificates(t *testing.T) {
-	s := startServer(t, func(o *sim.Options) { o.Profile = "certificates" })
+	s := startServer(t, func(o *sim.Options) { o.Profile = "no-configfile" })
 	p := admin(t, secure(s))
 	if got := p.read(16306); got.Status != ua.StatusBadNodeIDUnknown {
 		t.Errorf("CurrentVersion: got %v, want Bad_NodeIdUnknown", got.Status)

@@ -13,9 +13,6 @@ import (
 	"github.com/uapush/uapush/workflow/push/sim/internal/space"
 )
 
-// serverConfiguration is ServerConfiguration (OPC 10000-12, 7.10.4).
-var serverConfiguration = ua.NewNumericNodeID(0, id.ServerConfiguration)
-
 const productURI = "urn:uapush:product:sim"
 
 // maxByteString bounds one Read or Write of a file, in bytes.

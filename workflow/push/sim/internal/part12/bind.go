@@ -41,13 +41,16 @@ func (a *Application) bind(t *space.Tree) {
 	a.bindMethods(t)
 	a.bindConfigurationFile(t.Child("ConfigurationFile"))
 	a.bindGroup(t.Child("CertificateGroups/"+config.DefaultApplicationGroup), config.DefaultApplicationGroup)
-	if a.predefined(config.DefaultUserTokenGroup) {
+	if a.holds(config.DefaultUserTokenGroup) {
 		a.bindGroup(t.Child("CertificateGroups/"+config.DefaultUserTokenGroup), config.DefaultUserTokenGroup)
 	} else {
 		t.Omit("CertificateGroups/" + config.DefaultUserTokenGroup)
 	}
 	for _, name := range []string{"StartTime", "EndTime", "Result", "AffectedTrustLists", "AffectedCertificateGroups", "Errors"} {
 		t.Value("TransactionDiagnostics/"+name, func() (any, ua.StatusCode) { return a.diagnosticsProperty(name) })
+	}
+	for _, path := range a.d.opt.Omit {
+		t.Omit(path)
 	}
 }
 
@@ -84,12 +87,12 @@ func (a *Application) bindProperties(t *space.Tree) {
 		t.Value("InApplicationSetup", live(a, a.d.inSetup))
 	}
 	t.Add("SupportsTransactions")
-	t.Value("SupportsTransactions", fixed(true))
+	t.Value("SupportsTransactions", fixed(a.d.opt.Transactions == Staged))
 	t.Value("ApplicationUri", live(a, func() string { return a.state.config.Identity.ApplicationURI }))
 	t.Value("ProductUri", live(a, func() string { return a.product }))
 	t.Value("ApplicationType", fixed(int32(a.kind)))
 	t.Value("ServerCapabilities", fixed(capabilities))
-	t.Value("SupportedPrivateKeyFormats", fixed(privateKeyFormats()))
+	t.Value("SupportedPrivateKeyFormats", fixed(a.d.opt.PrivateKeyFormats))
 	t.Value("MaxTrustListSize", fixed(a.d.opt.MaxTrustListSize))
 	t.Value("HasSecureElement", fixed(false))
 	t.Value("MulticastDnsEnabled", live(a, func() bool { return a.multicast }))
@@ -125,7 +128,7 @@ func (a *Application) bindMethods(t *space.Tree) {
 	t.Bind("UpdateCertificate", func(_ context.Context, acc *space.Access, in []any) space.Result {
 		required, err := a.updateCertificate(acc, certificateUpdate{
 			Group: a.groupOrDefault(in[0].(*ua.NodeID)), Type: typeOf(in[1].(*ua.NodeID)),
-			Certificate: in[2].([]byte), KeyFormat: in[4].(string), Key: in[5].([]byte),
+			Certificate: in[2].([]byte), Issuers: in[3].([][]byte), KeyFormat: in[4].(string), Key: in[5].([]byte),
 		})
 		return answer(in, err, required)
 	})
@@ -170,6 +173,9 @@ func (a *Application) bindGroup(t *space.Tree, name string) {
 		return answer(in, nil, a.rejected(name))
 	})
 	a.bindTrustList(t.Child("TrustList"), name)
+	for _, path := range a.d.opt.OmitFromGroups {
+		t.Omit(path)
+	}
 }
 
 func (a *Application) bindTrustList(t *space.Tree, name string) {

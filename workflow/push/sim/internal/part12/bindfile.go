@@ -44,7 +44,7 @@ func (a *Application) bindConfigurationFile(t *space.Tree) {
 	t.Value("LastUpdateTime", live(a, func() any { return a.updated }))
 	t.Value("CurrentVersion", live(a, func() uint32 { return uint32(a.state.config.Version) }))
 	t.Value("ActivityTimeout", fixed(float64(a.d.opt.ActivityTimeout.Milliseconds())))
-	t.Value("SupportedDataType", fixed(ua.NewNumericNodeID(0, supportedDataType)))
+	t.Value("SupportedDataType", fixed(ua.NewNumericNodeID(0, a.d.opt.supportedDataType())))
 	t.Value("AvailableNetworks", fixed(orEmpty(c.AvailableNetworks)))
 	t.Value("AvailablePorts", fixed(c.AvailablePorts))
 	t.Value("MaxEndpoints", fixed(c.MaxEndpoints))

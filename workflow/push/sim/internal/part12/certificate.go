@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -13,12 +14,11 @@ import (
 )
 
 // certificateUpdate are the arguments of UpdateCertificate (7.10.5).
-// IssuerCertificates are ignored for application groups, and there are no others
-// with a slot.
 type certificateUpdate struct {
 	Group       string
 	Type        config.NodeID
 	Certificate []byte // DER; may be a chain, the certificate first
+	Issuers     [][]byte
 	KeyFormat   string
 	Key         []byte
 }
@@ -46,12 +46,14 @@ func (a *Application) updateCertificate(acc *space.Access, u certificateUpdate) 
 	if status := a.checkOwn(u.Group, chain[0]); status != ua.StatusOK {
 		return false, status
 	}
+	if status := a.d.opt.Validation.issuers(u.Issuers); status != ua.StatusOK {
+		return false, status
+	}
 	s := slot{Key: key}
 	for _, c := range chain {
 		s.Chain = append(s.Chain, c.Raw)
 	}
-	a.begin(acc).stage(k, s)
-	return true, nil
+	return a.change(acc, func(tx *transaction) { tx.stage(k, s) })
 }
 
 // slot finds a slot by the first two arguments of a Method.
@@ -80,6 +82,9 @@ func fits(key any, kind config.NodeID) bool {
 // else one the server has for the slot, active, pending or staged.
 func (a *Application) keyFor(c *x509.Certificate, old slot, k slotKey, u certificateUpdate) (*rsa.PrivateKey, error) {
 	if u.KeyFormat != "" || len(u.Key) > 0 {
+		if !slices.ContainsFunc(a.d.opt.PrivateKeyFormats, func(f string) bool { return strings.EqualFold(f, u.KeyFormat) }) {
+			return nil, ua.StatusBadNotSupported
+		}
 		key, err := decodeKey(u.KeyFormat, u.Key)
 		if err != nil {
 			return nil, ua.StatusBadNotSupported
@@ -101,22 +106,25 @@ func (a *Application) keyFor(c *x509.Certificate, old slot, k slotKey, u certifi
 	return nil, ua.StatusBadSecurityChecksFailed
 }
 
-// checkOwn judges a certificate of the application itself: the ApplicationUri,
-// then what cannot be suppressed. The issuers must be in the group's TrustList, as
-// the transaction leaves it (7.10.5).
+// checkOwn judges a certificate of the application itself. The issuers must be in
+// the group's TrustList, as the transaction leaves it (7.10.5).
 func (a *Application) checkOwn(name string, c *x509.Certificate) ua.StatusCode {
-	if !a.state.applicationPurpose(name) {
-		return ua.StatusOK
-	}
-	uri := a.state.config.Identity.ApplicationURI
-	if len(c.URIs) != 1 || c.URIs[0].String() != uri {
-		return ua.StatusBadCertificateURIInvalid
+	r := a.state.record(name)
+	if r == nil {
+		return ua.StatusBadInvalidState
 	}
 	p, err := parsePool(a.trust(name))
 	if err != nil {
 		return ua.StatusBadCertificateInvalid
 	}
-	return p.essential(c)
+	usage := x509.ExtKeyUsageServerAuth
+	if a.kind == config.ApplicationClient {
+		usage = x509.ExtKeyUsageClientAuth
+	}
+	return a.d.opt.Validation.own(own{
+		certificate: c, pool: p, usage: usage, options: r.ValidationOptions, now: a.d.opt.Clock(),
+		application: r.Purpose == config.PurposeApplicationCertificate, uri: a.state.config.Identity.ApplicationURI,
+	})
 }
 
 // signingRequest are the arguments of CreateSigningRequest (7.10.10).
@@ -211,7 +219,7 @@ func (a *Application) rejected(name string) [][]byte {
 	a.d.mu.Lock()
 	defer a.d.unlock()
 	g := a.state.groups[name]
-	if g == nil {
+	if g == nil || a.d.opt.EmptyRejectedList {
 		return [][]byte{}
 	}
 	size, out := 0, [][]byte{}

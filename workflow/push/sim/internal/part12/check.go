@@ -50,6 +50,9 @@ func (p *processing) checkGroup(old *config.CertificateGroup, g config.Certifica
 		}
 	}
 	if old == nil {
+		if p.app.predefined(g.Name) { // of a group that this server does not have
+			return ua.StatusBadNotSupported
+		}
 		return ua.StatusOK
 	}
 	for _, t := range old.CertificateTypes {

@@ -14,9 +14,6 @@ import (
 	"github.com/uapush/uapush/workflow/push/sim/internal/space"
 )
 
-// supportedDataType is ApplicationConfigurationDataType (7.10.19).
-const supportedDataType uint32 = 23743
-
 // noUpdate is the null Guid: nothing needs to be confirmed.
 const noUpdate = "00000000-0000-0000-0000-000000000000"
 
@@ -39,17 +36,23 @@ func (a *Application) openConfiguration(acc *space.Access, mode byte) (uint32, e
 	d.mu.Lock()
 	defer d.unlock()
 	if mode != modeRead && mode != modeRead|modeWrite {
-		return 0, ua.StatusBadNotSupported
+		return 0, d.opt.OtherModes
 	}
 	if mode&modeWrite != 0 && (d.tx != nil || d.scheduled()) {
 		return 0, ua.StatusBadTransactionPending
 	}
+	if d.opt.LastOpenWins {
+		d.dropAll(a, "")
+	}
 	if err := d.available(a, "", mode); err != nil {
 		return 0, err
 	}
-	data, err := uafile.New(uafile.Layout105_06).Encode(a.describe())
+	data, err := uafile.New(d.opt.Layout).Encode(a.describe())
 	if err != nil {
 		return 0, err
+	}
+	if mode&modeWrite != 0 && d.opt.EmptyWriteStream {
+		data = nil
 	}
 	return d.newHandle(acc, handle{app: a, mode: mode, data: data, limit: d.opt.MaxConfigurationSize}), nil
 }
@@ -88,7 +91,7 @@ func (a *Application) closeAndUpdate(acc *space.Access, id uint32, u configurati
 	switch {
 	case h.mode&modeWrite == 0:
 		return updateOutcome{}, ua.StatusBadInvalidState
-	case len(u.Targets) == 0:
+	case len(u.Targets) == 0 && !a.d.opt.IgnoreTargets:
 		return updateOutcome{}, badArgument(3)
 	case !okRevert:
 		return updateOutcome{}, badArgument(4)
@@ -103,10 +106,18 @@ func (a *Application) closeAndUpdate(acc *space.Access, id uint32, u configurati
 	if err != nil {
 		return updateOutcome{}, ua.StatusBadDecodingError
 	}
-	if file.Layout() != uafile.Layout105_06 {
+	if file.Layout() != a.d.opt.Layout {
 		return updateOutcome{}, ua.StatusBadNotSupported
 	}
-	return a.schedule(acc, a.process(acc, file.Application(), u.Targets), revert, delay)
+	if a.d.opt.LateRevert && revert > 0 {
+		revert += delay
+	}
+	if !a.d.opt.IgnoreTargets {
+		return a.schedule(acc, a.process(acc, file.Application(), u.Targets), revert, delay)
+	}
+	body, targets := wholeBody(a.state.config, file.Application())
+	out, err := a.schedule(acc, a.process(acc, body, targets), revert, delay)
+	return out.inOneWord(len(u.Targets)), err
 }
 
 // milliseconds converts a Duration that a client sent; up to 100 days make sense.
@@ -128,7 +139,7 @@ func (a *Application) schedule(acc *space.Access, p *processing, revert, delay t
 		return out, nil
 	}
 	u := &update{id: noUpdate, session: acc.SessionID, next: p.next, change: p.change(), revert: revert}
-	if revert > 0 {
+	if revert > 0 && !(a.d.opt.ConfirmOnlyLoss && p.onlyAdds()) {
 		u.id = newUpdateID()
 	}
 	p.next.config.Version = a.nextVersion()

@@ -36,11 +36,13 @@ type Change struct {
 	Certificates []string // CertificateGroups with another certificate
 	Trust        []string // CertificateGroups with another TrustList or other ValidationOptions
 	Setup        bool     // application setup ended or began
+	Applied      bool     // changes of certificates or TrustLists were applied
+	Updated      bool     // an update of the configuration was applied, or taken back
 	groups       bool     // CertificateGroups came or went, of any application
 }
 
 func (c Change) empty() bool {
-	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup
+	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup && !c.Applied && !c.Updated
 }
 
 // Open loads the state of Options.Dir, or makes a new one with fresh keys and
@@ -110,6 +112,8 @@ func (a *Application) changed(c Change) {
 	}
 	p.Endpoints = p.Endpoints || c.Endpoints
 	p.Setup = p.Setup || c.Setup
+	p.Applied = p.Applied || c.Applied
+	p.Updated = p.Updated || c.Updated
 	p.Certificates = append(p.Certificates, c.Certificates...)
 	p.Trust = append(p.Trust, c.Trust...)
 }

@@ -75,6 +75,15 @@ func (d *Device) rearm(h *handle) {
 	})
 }
 
+// dropAll closes a file for whoever has it open.
+func (d *Device) dropAll(a *Application, group string) {
+	for _, h := range d.handles {
+		if h.app == a && h.group == group {
+			d.drop(h)
+		}
+	}
+}
+
 func (d *Device) drop(h *handle) {
 	h.stop()
 	delete(d.handles, h.id)

@@ -14,7 +14,7 @@ import (
 func (d *Device) firstStart() error {
 	f := d.opt.First
 	version := config.VersionAt(d.opt.Clock())
-	d.server.state = &state{config: serverConfiguration(f, version)}
+	d.server.state = &state{config: d.opt.firstConfiguration(version)}
 	d.server.product = f.ProductURI
 	d.client.state = &state{config: clientConfiguration(f, version)}
 	d.client.product = f.ProductURI + ":client"
@@ -25,7 +25,7 @@ func (d *Device) firstStart() error {
 		}
 	}
 	trust := trustList{}.merge(trustList{Trusted: f.TrustClients}, maskTrusted)
-	if status := checkTrustList(trust, true); status != ua.StatusOK {
+	if status := Tolerant.list(trust, &d.server.state.config.CertificateGroups[0], d.opt.Clock()); status != ua.StatusOK {
 		return fmt.Errorf("trust the first clients: %w", status)
 	}
 	d.server.state.groups[config.DefaultApplicationGroup].Trust = trust
@@ -61,6 +61,17 @@ func applicationGroup() config.CertificateGroup {
 		Record: record(config.DefaultApplicationGroup), Purpose: config.PurposeApplicationCertificate,
 		CertificateTypes: []config.NodeID{config.TypeRsaSha256}, ValidationOptions: config.DefaultValidation,
 	}
+}
+
+// firstConfiguration is serverConfiguration without what this server does not have.
+func (o Options) firstConfiguration(version config.VersionTime) config.Application {
+	c := serverConfiguration(o.First, version)
+	if o.NoUserTokenGroup {
+		c.CertificateGroups = c.CertificateGroups[:1]
+		c.UserTokenSettings = c.UserTokenSettings[:2]
+		c.ServerEndpoints[0].UserTokenSettingNames = c.ServerEndpoints[0].UserTokenSettingNames[:2]
+	}
+	return c
 }
 
 func serverConfiguration(f FirstStart, version config.VersionTime) config.Application {

@@ -24,9 +24,6 @@ import (
 // valid from a day before, for clocks that are not in step.
 const selfSignedValidity = 5 * 365 * 24 * time.Hour
 
-// privateKeyFormats are SupportedPrivateKeyFormats (7.10.3).
-func privateKeyFormats() []string { return []string{"PEM", "PFX", "PKCS8"} }
-
 // decodeKey reads a private key without a password, since UpdateCertificate has no
 // argument for one: PEM is PKCS#8 in PEM, PKCS8 the same in DER, PFX is PKCS#12.
 func decodeKey(format string, data []byte) (*rsa.PrivateKey, error) {

@@ -37,9 +37,14 @@ func (d *Device) Attach(s *space.Space) {
 	server := s.Tree(ua.NewNumericNodeID(0, id.ServerConfiguration))
 	d.server.bind(server)
 	d.client.bind(client)
+	trees := map[*Application]*space.Tree{d.server: server, d.client: client}
+	if d.opt.NoManagedApplications {
+		s.Remove(s.Tree(ua.NewNumericNodeID(0, idManagedApplications)))
+		delete(trees, d.client)
+	}
 	d.nodes.mu.Lock()
 	d.nodes.space = s
-	d.nodes.trees = map[*Application]*space.Tree{d.server: server, d.client: client}
+	d.nodes.trees = trees
 	d.nodes.extra = map[*Application]map[string]*space.Tree{d.server: {}, d.client: {}}
 	d.nodes.mu.Unlock()
 	d.syncGroups()
@@ -54,7 +59,7 @@ func (d *Device) syncGroups() {
 	if n.space == nil {
 		return
 	}
-	for _, a := range d.applications() {
+	for a := range n.trees {
 		d.mu.Lock()
 		want := groupNames(a.state)
 		d.mu.Unlock()
@@ -79,6 +84,13 @@ func (d *Device) syncGroups() {
 // predefined says whether a group's Object came with the application's.
 func (a *Application) predefined(name string) bool {
 	return name == config.DefaultApplicationGroup || name == config.DefaultUserTokenGroup && a == a.d.server
+}
+
+// holds says whether the configuration has a group.
+func (a *Application) holds(name string) bool {
+	a.d.mu.Lock()
+	defer a.d.mu.Unlock()
+	return a.state.record(name) != nil
 }
 
 // groupPath is the identifier of a group's Object in namespace 1. A slash in the

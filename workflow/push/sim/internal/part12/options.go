@@ -20,7 +20,7 @@ type Options struct {
 	First       FirstStart                                         // used when Dir holds no state
 
 	AcceptClients bool // application setup: while the default TrustList is empty, any client certificate will do (OPC 10000-12, G.2)
-	RenameRecords bool // names of endpoints, settings and tokens change with every version (7.10.22 to 7.10.25 allow it)
+	Behaviour
 
 	Capabilities         config.Capabilities // DefaultCapabilities; ApplicationType is ignored
 	MaxTrustListSize     uint32              // bytes; 65535
@@ -85,6 +85,7 @@ func (o Options) withDefaults() Options {
 	if len(o.Capabilities.CertificateTypes) == 0 {
 		o.Capabilities = DefaultCapabilities()
 	}
+	o.Behaviour = o.Behaviour.withDefaults()
 	defaultTo(&o.MaxTrustListSize, 65535)
 	defaultTo(&o.MaxByteStringLength, 65536)
 	defaultTo(&o.MaxConfigurationSize, 1<<20)

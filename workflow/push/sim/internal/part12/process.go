@@ -229,7 +229,7 @@ func equal(a, b any) bool {
 
 // change says what listeners have to look at.
 func (p *processing) change() Change {
-	c := Change{Endpoints: true, groups: !slices.Equal(groupNames(p.old), groupNames(p.next))}
+	c := Change{Endpoints: true, Updated: true, groups: !slices.Equal(groupNames(p.old), groupNames(p.next))}
 	for _, r := range p.next.config.CertificateGroups {
 		if old := p.old.record(r.Name); old == nil || old.ValidationOptions != r.ValidationOptions {
 			c.Trust = append(c.Trust, r.Name)

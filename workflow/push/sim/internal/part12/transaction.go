@@ -30,10 +30,29 @@ type slotKey struct {
 // asked mayStage.
 func (a *Application) begin(acc *space.Access) *transaction {
 	if a.d.tx == nil {
-		a.d.tx = &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]slot{}}
+		a.d.tx = a.newTransaction(acc)
 		a.diagnostics = Diagnostics{Phase: Active, Start: a.d.opt.Clock()}
 	}
 	return a.d.tx
+}
+
+func (a *Application) newTransaction(acc *space.Access) *transaction {
+	return &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]slot{}}
+}
+
+// change makes a change that was judged: as a part of the Session's transaction,
+// or, where the server has no transactions, at once or alone.
+func (a *Application) change(acc *space.Access, edit func(*transaction)) (applyChangesRequired bool, err error) {
+	switch a.d.opt.Transactions {
+	case AtOnce:
+		tx := a.newTransaction(acc)
+		edit(tx)
+		return false, a.commit(tx)
+	case Delayed:
+		a.d.tx = nil // the change before is lost
+	}
+	edit(a.begin(acc))
+	return true, nil
 }
 
 func (tx *transaction) affectList(name string) {
@@ -157,6 +176,7 @@ func (a *Application) commit(tx *transaction) error {
 	c.Certificates = slices.Compact(c.Certificates)
 	c.Endpoints = len(c.Certificates) > 0 // an endpoint may be enabled now
 	c.Setup = a == a.d.server && a.d.setupIn(before) != a.d.inSetup()
+	c.Applied = true
 	a.changed(c)
 	return nil
 }

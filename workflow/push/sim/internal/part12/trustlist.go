@@ -136,7 +136,9 @@ func (a *Application) openTrustList(acc *space.Access, name string, mode byte) (
 	if err := a.d.available(a, name, mode); err != nil {
 		return 0, err
 	}
-	a.begin(acc).affectList(name)
+	if a.d.opt.Transactions == Staged {
+		a.begin(acc).affectList(name)
+	}
 	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeWrite, limit: a.uploadLimit()}), nil
 }
 
@@ -188,10 +190,10 @@ func (a *Application) updateTrustList(acc *space.Access, name string, id uint32)
 	if err := a.acceptable(name, next); err != nil {
 		return false, err
 	}
-	tx := a.begin(acc)
-	tx.affectList(name)
-	tx.trust[name] = next
-	return true, nil
+	return a.change(acc, func(tx *transaction) {
+		tx.affectList(name)
+		tx.trust[name] = next
+	})
 }
 
 // acceptable checks the size of a list, then its content.
@@ -199,7 +201,7 @@ func (a *Application) acceptable(name string, l trustList) error {
 	if len(l.encode(maskAll)) > int(a.d.opt.MaxTrustListSize) {
 		return ua.StatusBadRequestTooLarge
 	}
-	return asError(checkTrustList(l, a.state.applicationPurpose(name)))
+	return asError(a.d.opt.Validation.list(l, a.state.record(name), a.d.opt.Clock()))
 }
 
 // mayEdit is what AddCertificate and RemoveCertificate ask for. They take effect

@@ -117,48 +117,6 @@ func (p pool) revocation(c, issuer *x509.Certificate, at time.Time) (revoked, kn
 	return false, known
 }
 
-// essential runs the steps of OPC 10000-4, 6.1.3 that cannot be suppressed and do
-// not depend on who is trusted: chain, signatures, revocation by a CRL at hand.
-// Push management reports just these (7.8.2.5, 7.10.5).
-func (p pool) essential(leaf *x509.Certificate) ua.StatusCode {
-	chain, status := buildChain(leaf, p.certificates())
-	if status != ua.StatusOK {
-		return status
-	}
-	for i, c := range chain[:len(chain)-1] {
-		if revoked, _ := p.revocation(c, chain[i+1], time.Time{}); revoked {
-			if i == 0 {
-				return ua.StatusBadCertificateRevoked
-			}
-			return ua.StatusBadCertificateIssuerRevoked
-		}
-	}
-	return ua.StatusOK
-}
-
-// checkTrustList judges a whole new TrustList. The rules for purposes other than
-// ApplicationCertificateType are not specified: there, structure is enough.
-func checkTrustList(l trustList, applications bool) ua.StatusCode {
-	p, err := parsePool(l)
-	if err != nil {
-		return ua.StatusBadCertificateInvalid
-	}
-	if !applications {
-		return ua.StatusOK
-	}
-	for _, c := range p.certificates() {
-		if status := p.essential(c); status != ua.StatusOK {
-			return status
-		}
-	}
-	for _, crl := range p.crls {
-		if !slices.ContainsFunc(p.certificates(), func(ca *x509.Certificate) bool { return crl.CheckSignatureFrom(ca) == nil }) {
-			return ua.StatusBadCertificateInvalid
-		}
-	}
-	return ua.StatusOK
-}
-
 // without removes a certificate and, when none with the same name and key is
 // left, the CRLs of that CA. Bad_CertificateChainIncomplete: another one needs it.
 func (l trustList) without(der []byte, trusted bool) (trustList, error) {
@@ -242,7 +200,7 @@ func validateSetup(certs []*x509.Certificate, options config.ValidationOptions, 
 	if selfSigned(certs[0]) && !signedBy(certs[0], certs[0]) {
 		return ua.StatusBadCertificateInvalid
 	}
-	return judge(certs[:1], pool{}, options, now)
+	return judge(certs[:1], pool{}, options, now, x509.ExtKeyUsageClientAuth)
 }
 
 // validate runs the steps in their order. merely says that being untrusted is the
@@ -259,7 +217,7 @@ func validate(certs []*x509.Certificate, list trustList, options config.Validati
 	trusted := slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
 		return slices.ContainsFunc(p.trusted, c.Equal)
 	})
-	status = judge(chain, p, options, now)
+	status = judge(chain, p, options, now, x509.ExtKeyUsageClientAuth)
 	switch {
 	case trusted, status == ua.StatusBadCertificatePolicyCheckFailed:
 		return status, false
@@ -272,7 +230,18 @@ func validate(certs []*x509.Certificate, list trustList, options config.Validati
 
 // judge runs the steps that look at single certificates: key length, validity,
 // usage, revocation.
-func judge(chain []*x509.Certificate, p pool, options config.ValidationOptions, now time.Time) ua.StatusCode {
+func judge(chain []*x509.Certificate, p pool, options config.ValidationOptions, now time.Time, usage x509.ExtKeyUsage) ua.StatusCode {
+	if status := judgeTechnically(chain, options, now); status != ua.StatusOK {
+		return status
+	}
+	if !mayAuthenticate(chain[0], usage) {
+		return ua.StatusBadCertificateUseNotAllowed
+	}
+	return judgeIssuers(chain, p, options, now)
+}
+
+// judgeTechnically looks at key lengths and validity.
+func judgeTechnically(chain []*x509.Certificate, options config.ValidationOptions, now time.Time) ua.StatusCode {
 	for _, c := range chain {
 		if key, ok := c.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 {
 			return ua.StatusBadCertificatePolicyCheckFailed
@@ -288,9 +257,11 @@ func judge(chain []*x509.Certificate, p pool, options config.ValidationOptions, 
 			return ua.StatusBadCertificateIssuerTimeInvalid
 		}
 	}
-	if !mayAuthenticate(chain[0]) {
-		return ua.StatusBadCertificateUseNotAllowed
-	}
+	return ua.StatusOK
+}
+
+// judgeIssuers looks at what the issuers may do, and at what they revoked.
+func judgeIssuers(chain []*x509.Certificate, p pool, options config.ValidationOptions, now time.Time) ua.StatusCode {
 	for _, c := range chain[1:] {
 		if !c.IsCA || c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return ua.StatusBadCertificateIssuerUseNotAllowed
@@ -299,13 +270,13 @@ func judge(chain []*x509.Certificate, p pool, options config.ValidationOptions, 
 	return judgeRevocation(chain, p, options, now)
 }
 
-// mayAuthenticate checks keyUsage and extendedKeyUsage of a client (OPC 10000-6, 6.2.2).
-func mayAuthenticate(c *x509.Certificate) bool {
+// mayAuthenticate checks keyUsage and extendedKeyUsage (OPC 10000-6, 6.2.2).
+func mayAuthenticate(c *x509.Certificate, usage x509.ExtKeyUsage) bool {
 	if c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
 		return false
 	}
 	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0 ||
-		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+		slices.Contains(c.ExtKeyUsage, usage) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // judgeRevocation uses CRLs. There is no OCSP here: an online check alone finds
