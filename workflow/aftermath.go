@@ -12,6 +12,9 @@ import (
 // aftermath looks at the server after a failure and says what it saw. What was
 // not seen is not claimed.
 func (s *State) aftermath(ctx context.Context, cause error) error {
+	if s.keeping() {
+		return s.afterUpkeep(ctx, cause)
+	}
 	discarded := s.cancelStaged(ctx)
 	lists, certificates := s.written(discarded)
 	kept := lists+certificates > 0
@@ -21,7 +24,7 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 		return p
 	}
 	// The operator's interrupt must not keep us from looking.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin+2*time.Second)
 	defer cancel()
 	version, err := s.currentVersion(ctx)
 	fate := s.fate(cause)
@@ -121,10 +124,14 @@ func rejectedAsWhole(err error) bool {
 	return false
 }
 
+// lookWithin bounds the wait for a server that was lost: one that restarts to
+// apply an update is back in seconds, and then its outcome is known.
+const lookWithin = 8 * time.Second
+
 // currentVersion asks over a Session of its own: the one of the run may be the
 // reason for the failure.
 func (s *State) currentVersion(ctx context.Context) (config.VersionTime, error) {
-	if err := s.open(ctx); err != nil {
+	if err := s.reopen(ctx, s.now().Add(lookWithin)); err != nil {
 		return 0, err
 	}
 	o, err := s.Session.Observe(ctx, nil)

@@ -172,6 +172,9 @@ func TestRejectedTargets(t *testing.T) {
 				t.Errorf("the error does not say %q: %v", part, err)
 			}
 		}
+		if strings.Contains(err.Error(), "line-a") {
+			t.Errorf("the error names a target that was good: %v", err)
+		}
 		var partial *PartialError
 		if !errors.As(err, &partial) || !partial.Unchanged || ClassOf(err) != ClassRejected {
 			t.Errorf("unchanged and rejected expected, the class is %v: %+v", ClassOf(err), partial)

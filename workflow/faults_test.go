@@ -117,6 +117,14 @@ func secondRun(t *testing.T, r *rig, before snapshot) {
 	}
 }
 
+// lostFrom makes every attempt to connect fail from the n-th on.
+func lostFrom(n int) (faults []fault) {
+	for i := range 100 {
+		faults = append(faults, fault{call: "Open", n: n + i, err: errLost})
+	}
+	return faults
+}
+
 // What the server looks like is observed, or said not to have been.
 func TestAftermath(t *testing.T) {
 	version := func(n int) string { return config.VersionTime(820540800 + n).String() }
@@ -130,15 +138,18 @@ func TestAftermath(t *testing.T) {
 			[]string{"as it was, version " + version(0)}, ""},
 		{"sent, and observed as before", []fault{{call: "UpdateConfiguration", n: 1, err: errUnknown}},
 			[]string{"as it was, version " + version(0), "If the update takes effect"}, "run uapush apply again"},
-		{"not observed", []fault{{call: "ConfirmUpdate", n: 1, err: errLost}, {call: "Open", n: 3, err: errLost}},
-			[]string{"was not observed: the connection was lost", "it takes the update back at 00:02:03"}, "run uapush plan when the server answers"},
+		{"not observed", append(lostFrom(3), fault{call: "ConfirmUpdate", n: 1, err: errLost}),
+			[]string{"was not observed: the connection was lost", "it takes the update back at 00:02:01"}, "run uapush plan when the server answers"},
+		{"observed once it is back", append(lostFrom(2)[:8], fault{call: "UpdateConfiguration", n: 1, err: errUnknown, after: true}),
+			[]string{"shows version " + version(1), "If the update takes effect"}, "wait until then"},
 		{"not confirmed", []fault{{call: "ConfirmUpdate", n: 1, err: errLost}},
-			[]string{"shows version " + version(1), "it takes the update back at 00:02:03"}, "wait until then"},
+			[]string{"shows version " + version(1), "it takes the update back at 00:02:01"}, "wait until then"},
 		{"in force", []fault{{call: "WriteTrustList", n: 1, err: errLost}},
 			[]string{"in force, version " + version(1), "were not changed"}, "run uapush apply again"},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			r := newRig(t)
+			r.Desired.Update.RestartDelay = time.Second
 			r.Now = func() time.Time { return time.Now().UTC() }
 			r.server.faults = test.faults
 			err := r.run(t, Apply())
