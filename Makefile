@@ -4,13 +4,24 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: demo test bench fuzz vet cross build ci
+.PHONY: demo test peers interop bench fuzz vet cross build ci
 
 demo:
 	$(GO) run ./cmd/uapush demo
 
 test:
 	$(GO) test -race ./...
+
+# What the tests of interoperability run against, see testdata/peers/README.md.
+# tshark comes from the system: apt-get install tshark.
+peers:
+	@set -e; for dir in testdata/peers/*/package.json; do \
+		(cd $$(dirname $$dir) && npm ci --ignore-scripts --no-audit --no-fund); \
+	done
+
+# The table of what works with which peer, from the tests themselves.
+interop:
+	UAPUSH_REQUIRE_PEERS=1 $(GO) test -count 1 -json -run '^TestInterop$$' ./workflow/push | $(GO) run ./testdata/peers/table -out testdata/peers/INTEROP.md
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o uapush ./cmd/uapush

@@ -43,7 +43,7 @@ func seesTheSame(t *testing.T, s step) {
 		Application struct {
 			ApplicationIdentity struct{ ApplicationURI string }
 			CertificateGroups   []struct{ Name string }
-			ServerEndpoints []struct {
+			ServerEndpoints     []struct {
 				Name, NetworkName, TransportProfileURI string
 				Port                                   uint16
 				DiscoveryURLs, EndpointURLs            []string
