@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -15,26 +14,22 @@ const EventSchema = "uapush.events/1"
 
 // Stream writes events as NDJSON. Its first line says which format follows.
 type Stream struct {
-	enc     *json.Encoder
+	w       io.Writer
 	started bool
 	also    *Stream
 }
 
 // NewStream returns a Stream onto w.
-func NewStream(w io.Writer) *Stream {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return &Stream{enc: enc}
-}
+func NewStream(w io.Writer) *Stream { return &Stream{w: w} }
 
 func (s *Stream) write(value any) error {
 	if !s.started {
 		s.started = true
-		if err := s.enc.Encode(map[string]string{"type": "version", "schema": EventSchema}); err != nil {
+		if err := writeJSON(s.w, map[string]string{"type": "version", "schema": EventSchema}, ""); err != nil {
 			return err
 		}
 	}
-	if err := s.enc.Encode(value); err != nil || s.also == nil {
+	if err := writeJSON(s.w, value, ""); err != nil || s.also == nil {
 		return err
 	}
 	return s.also.write(value)

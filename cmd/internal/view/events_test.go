@@ -66,6 +66,20 @@ func TestStream(t *testing.T) {
 	}
 }
 
+func TestStreamDoesNotPaint(t *testing.T) {
+	var b bytes.Buffer
+	s := NewStream(&b)
+	if err := errors.Join(s.Plan(hostile(t)), s.Event(workflow.Event{Type: workflow.Noted, Message: "\u202e\u009b\U000e0041"})); err != nil {
+		t.Fatal(err)
+	}
+	if found := painting(b.String()); len(found) > 0 {
+		t.Errorf("%q got through", found)
+	}
+	if got := lines(t, b.String())[2]["message"]; got != "\u202e\u009b\U000e0041" {
+		t.Errorf("the message is %q", got)
+	}
+}
+
 func TestStreamAnd(t *testing.T) {
 	var a, b bytes.Buffer
 	var none *Stream

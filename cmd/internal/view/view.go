@@ -1,7 +1,6 @@
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -38,9 +37,9 @@ type View struct {
 func (v View) Result(value any, text func(*Text), names []string) error {
 	switch v.Format {
 	case JSON:
-		return v.encodeJSON(value, "  ")
+		return writeJSON(v.Out, value, "  ")
 	case NDJSON:
-		return v.encodeJSON(value, "")
+		return writeJSON(v.Out, value, "")
 	case YAML:
 		return writeYAML(v.Out, value)
 	case Name:
@@ -54,13 +53,6 @@ func (v View) Result(value any, text func(*Text), names []string) error {
 	t := &Text{w: v.Out, width: v.Width, colour: v.Colour}
 	text(t)
 	return t.err
-}
-
-func (v View) encodeJSON(value any, indent string) error {
-	enc := json.NewEncoder(v.Out)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	return enc.Encode(value)
 }
 
 // Text writes lines for people and keeps the first error, so that a renderer

@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
 // writeYAML writes what JSON says as YAML, with the members in the same order.
@@ -113,16 +112,10 @@ func quoted(s string) string {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(s) // a string always encodes
-	var out strings.Builder
-	for _, r := range strings.TrimSuffix(b.String(), "\n") {
-		switch {
-		case r < 0x7f || unicode.IsPrint(r):
-			out.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&out, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
+	return escape(strings.TrimSuffix(b.String(), "\n"), func(r rune) string {
+		if r > 0xffff {
+			return fmt.Sprintf(`\U%08x`, r)
 		}
-	}
-	return out.String()
+		return fmt.Sprintf(`\u%04x`, r)
+	})
 }
