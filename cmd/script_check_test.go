@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -37,6 +38,22 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("%s exits with %d, want %s", strings.Join(args[1:], " "), got, args[0])
 	}
+}
+
+// eventually is the command eventually CODE PROGRAM ARGS...: like exits, and tries
+// again for at most 20 seconds. It is for what a server does in its own time.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually CODE PROGRAM [ARGS...]")
+	}
+	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); {
+		err := ts.Exec(args[1], args[2:]...)
+		var exit *exec.ExitError
+		if err == nil && args[0] == "0" || errors.As(err, &exit) && fmt.Sprint(exit.ExitCode()) == args[0] {
+			return
+		}
+	}
+	ts.Fatalf("%s never exits with %s", strings.Join(args[1:], " "), args[0])
 }
 
 // expand is the command expand FILE...: it puts the values of ${NAME} into files.

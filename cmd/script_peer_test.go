@@ -29,6 +29,7 @@ func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	r.setenv(ts, "PEER_URL", fmt.Sprintf("opc.tcp://%s", l.Addr()))
+	r.setenv(ts, "PEER_PORT", fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
 	switch kind := args[0]; kind {
 	case "closed":
 		ts.Check(l.Close())
