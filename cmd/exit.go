@@ -79,6 +79,8 @@ func exitCode(err error) int {
 		return exitConflict
 	case anyOf(err, denials):
 		return exitDenied
+	case errors.Is(err, workflow.ErrNoConfigurationFile):
+		return exitRejected
 	case errors.Is(err, manifest.ErrManifest), errors.Is(err, plan.ErrTooLarge), anyOf(err, usages):
 		return exitUsage
 	case errors.Is(err, context.DeadlineExceeded) && workflow.ClassOf(err) == workflow.ClassOther:
@@ -147,12 +149,35 @@ func hintOf(err error) string {
 	if is[manifest.Errors](err) {
 		return "" // each has its own, beside its line
 	}
-	var h interface{ Hint() string }
-	switch {
-	case errors.As(err, &h):
-		return strings.TrimSpace(h.Hint())
-	case is[*fs.PathError](err):
+	if all := hints(err); len(all) > 0 {
+		return strings.Join(all, "\n")
+	}
+	if is[*fs.PathError](err) {
 		return "check the path, and that you may use it"
 	}
 	return ""
+}
+
+// hints collects the advice of an error: the outermost of a chain, and each once
+// where errors are joined.
+func hints(err error) []string {
+	if h, ok := err.(interface{ Hint() string }); ok {
+		if text := strings.TrimSpace(h.Hint()); text != "" {
+			return []string{text}
+		}
+	}
+	var all []string
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		return hints(u.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, e := range u.Unwrap() {
+			for _, text := range hints(e) {
+				if !slices.Contains(all, text) {
+					all = append(all, text)
+				}
+			}
+		}
+	}
+	return all
 }
