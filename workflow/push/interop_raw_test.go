@@ -24,15 +24,19 @@ type raw struct {
 	token *ua.NodeID
 }
 
-// rawSession logs in through an endpoint. address is dialled when it is not "".
-func rawSession(t *testing.T, e *ua.EndpointDescription, address, user, password string) raw {
+// rawSession logs in through an endpoint.
+func rawSession(t *testing.T, e *ua.EndpointDescription, user, password string, change ...func(*secureconv.ClientConfig)) raw {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), peerTime)
 	defer cancel()
-	ch, err := secureconv.Dial(ctx, secureconv.ClientConfig{
-		EndpointURL: e.EndpointURL, Address: address, SecurityPolicyURI: e.SecurityPolicyURI, SecurityMode: e.SecurityMode,
+	cfg := secureconv.ClientConfig{
+		EndpointURL: e.EndpointURL, SecurityPolicyURI: e.SecurityPolicyURI, SecurityMode: e.SecurityMode,
 		Local: client(), RemoteCertificate: e.ServerCertificate,
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	ch, err := secureconv.Dial(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

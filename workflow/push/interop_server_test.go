@@ -21,6 +21,7 @@ import (
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/push"
+	"github.com/uapush/uapush/workflow/push/secureconv"
 )
 
 // nodeServer is node-opcua as the server of testdata/peers/node-opcua/server.mjs.
@@ -52,26 +53,21 @@ func testNodeServer(t *testing.T, p peers) {
 	n.url = peer.start(t, "server.mjs", "--port", "0", "--pki", filepath.Join(dir, "pki"), "--trust", certificate+","+binary)
 
 	t.Run("discovery", n.discovery)
-	if n.certificate = n.presented(t); n.certificate == nil {
-		t.Fatal("the server shows no certificate")
-	}
+	n.certificate = n.presented(t)
 	t.Run("binary", n.binary)
 	t.Run("sessions", n.sessions)
+	t.Run("renewal", n.renewal)
+	t.Run("chunks", n.chunks)
 	t.Run("observe", n.observe)
 	t.Run("rejected list", n.rejectedList)
 	t.Run("trust list write", n.writeTrustList)
 	t.Run("certificate", n.renew)
 }
 
-// presented is the certificate of the encrypted endpoints.
+// presented is the certificate that the server shows now.
 func (n nodeServer) presented(t *testing.T) []byte {
 	t.Helper()
-	for _, e := range descriptions(t, n.url) {
-		if e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt {
-			return must(pki.SplitChain(e.ServerCertificate))[0]
-		}
-	}
-	return nil
+	return must(pki.SplitChain(n.description(t).ServerCertificate))[0]
 }
 
 func (n nodeServer) discovery(t *testing.T) {
@@ -142,7 +138,7 @@ func (n nodeServer) sessions(t *testing.T) {
 		what := config.PolicyName(e.SecurityPolicyURI) + ", " + config.SecurityMode(e.SecurityMode).String()
 		t.Run(what, func(t *testing.T) {
 			n.report(t, cell{Feature: "session: " + what})
-			s := rawSession(t, e, "", "secadmin", "secadmin-pw")
+			s := rawSession(t, e, "secadmin", "secadmin-pw")
 			if age := time.Since(s.now()); age.Abs() > time.Minute {
 				t.Errorf("the server's clock is %v behind", age)
 			}
@@ -157,6 +153,42 @@ func (n nodeServer) sessions(t *testing.T) {
 	}
 	if seen != 6 {
 		t.Errorf("got %d secure endpoints, want 6", seen)
+	}
+}
+
+// renewal reads without pause while the tokens of the channel change.
+func (n nodeServer) renewal(t *testing.T) {
+	n.report(t, cell{Feature: "tokens of 1 s renewed under load"})
+	traffic := &secureconv.Traffic{}
+	s := rawSession(t, n.description(t), "secadmin", "secadmin-pw", func(c *secureconv.ClientConfig) {
+		c.Lifetime, c.Traffic = time.Second, traffic
+	})
+	for deadline := time.Now().Add(30 * time.Second); traffic.Snapshot().Requests["OpenSecureChannel"] < 4; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v in 30 s", traffic.Snapshot().Requests)
+		}
+		s.now()
+	}
+	s.close()
+}
+
+// chunks sends and receives more than fits into one chunk of 64 KiB.
+func (n nodeServer) chunks(t *testing.T) {
+	n.report(t, cell{Feature: "requests and responses of several chunks"})
+	const count = 5000
+	req := &ua.ReadRequest{}
+	for range count {
+		req.NodesToRead = append(req.NodesToRead, &ua.ReadValueID{
+			NodeID: ua.NewNumericNodeID(0, id.Server_NamespaceArray), AttributeID: ua.AttributeIDValue, DataEncoding: &ua.QualifiedName{}})
+	}
+	resp := ask[*ua.ReadResponse](n.encrypted(t), req)
+	if len(resp.Results) != count {
+		t.Fatalf("got %d values, want %d", len(resp.Results), count)
+	}
+	for i, r := range resp.Results {
+		if names, ok := r.Value.Value().([]string); !ok || names[0] != "http://opcfoundation.org/UA/" {
+			t.Fatalf("value %d is %v", i, r.Value)
+		}
 	}
 }
 
@@ -218,9 +250,18 @@ func (n nodeServer) rejectedList(t *testing.T) {
 
 func (n nodeServer) encrypted(t *testing.T) raw {
 	t.Helper()
+	return rawSession(t, n.description(t), "secadmin", "secadmin-pw")
+}
+
+// description is the first encrypted endpoint.
+func (n nodeServer) description(t *testing.T) *ua.EndpointDescription {
+	t.Helper()
 	all := descriptions(t, n.url)
 	i := slices.IndexFunc(all, func(e *ua.EndpointDescription) bool { return e.SecurityMode == ua.MessageSecurityModeSignAndEncrypt })
-	return rawSession(t, all[i], "", "secadmin", "secadmin-pw")
+	if i < 0 {
+		t.Fatal("no endpoint encrypts")
+	}
+	return all[i]
 }
 
 // writeTrustList: the peer answers Good, without an output, and does nothing. That

@@ -46,7 +46,7 @@ func testWire(t *testing.T, p peers) {
 		report(t, cell{Peer: name, Feature: "session in mode Sign, both ends: no malformed packet", Differs: "an OPN is encrypted also in this mode"})
 		r := record(t, strings.TrimPrefix(server.URL(), "opc.tcp://"))
 		e := signing(t, server.URL())
-		s := rawSession(t, e, r.address(), "admin", password)
+		s := rawSession(t, e, "admin", password, func(c *secureconv.ClientConfig) { c.Address = r.address() })
 		requestsOfAllKinds(s)
 		s.close()
 		dissected(t, r, id.CreateSessionRequest_Encoding_DefaultBinary, id.CreateSessionResponse_Encoding_DefaultBinary,

@@ -132,6 +132,24 @@ async function renew() {
   }, SecurityPolicy.Aes256_Sha256_RsaPss, MessageSecurityMode.SignAndEncrypt, { defaultSecureTokenLifetime: lifetime });
 }
 
+// chunks sends and receives more than fits into one chunk of 64 KiB.
+async function chunks() {
+  return withSession(async (session) => {
+    const request = [];
+    for (let i = 0; i < 500; i++) {
+      request.push({ nodeId: "i=2256", attributeId: AttributeIds.Value }); // ServerStatus
+      request.push({ nodeId: `ns=1;s=${"nowhere".repeat(40)}`, attributeId: AttributeIds.Value });
+    }
+    const values = await session.read(request);
+    expect(values.length === request.length, `${values.length} values for ${request.length} nodes`);
+    for (let i = 0; i < values.length; i += 2) {
+      expect(values[i].statusCode.isGood() && values[i].value.value.buildInfo, `value ${i} is ${values[i]}`);
+      expect(values[i + 1].statusCode.name === "BadNodeIdUnknown", `value ${i + 1} is ${values[i + 1]}`);
+    }
+    return { values: values.length };
+  });
+}
+
 // walk visits everything below ServerConfiguration, and reads it.
 async function walk() {
   return withSession(async (session) => {
@@ -267,6 +285,7 @@ for (const policy of ["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_
   }
 }
 await step("renewal", renew);
+await step("chunks", chunks);
 await step("browse", walk);
 await step("rejected list", rejected);
 await step("trust list", trust);
