@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/uapush/uapush/config"
 )
 
 // aftermath looks at the server after a failure and says what it saw. What was
 // not seen is not claimed.
 func (s *State) aftermath(ctx context.Context, cause error) error {
-	if s.keeping() {
-		return s.afterUpkeep(ctx, cause)
-	}
 	discarded := s.cancelStaged(ctx)
 	lists, certificates := s.written(discarded)
 	kept := lists+certificates > 0
@@ -129,16 +128,33 @@ func rejectedAsWhole(err error) bool {
 const lookWithin = 8 * time.Second
 
 // currentVersion asks over a Session of its own: the one of the run may be the
-// reason for the failure.
-func (s *State) currentVersion(ctx context.Context) (config.VersionTime, error) {
-	if err := s.reopen(ctx, s.now().Add(lookWithin)); err != nil {
-		return 0, err
+// reason for the failure. A conflict can be the file that a lost Session left
+// open; it is free when its ActivityTimeout has passed (OPC 10000-12, 7.8.5.1).
+func (s *State) currentVersion(ctx context.Context) (version config.VersionTime, err error) {
+	s.disconnect(ctx)
+	err = s.retry(ctx, s.now().Add(lookWithin), "the server to answer", func() error {
+		if version, err = s.readVersion(ctx); err == nil {
+			return nil
+		}
+		if c := ClassOf(err); c != ClassNetwork && c != ClassConflict {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+	return version, err
+}
+
+func (s *State) readVersion(ctx context.Context) (config.VersionTime, error) {
+	if s.Session == nil {
+		if err := s.open(ctx); err != nil {
+			return 0, err
+		}
 	}
 	o, err := s.Session.Observe(ctx, nil)
-	if err != nil {
-		return 0, err
+	if ClassOf(err) == ClassNetwork {
+		s.disconnect(ctx)
 	}
-	return o.CurrentVersion, nil
+	return o.CurrentVersion, err
 }
 
 // cancelStaged discards a transaction that the failure left open, and says

@@ -142,6 +142,15 @@ func TestAftermath(t *testing.T) {
 			[]string{"was not observed: the connection was lost", "it takes the update back at 00:02:01"}, "run uapush plan when the server answers"},
 		{"observed once it is back", append(lostFrom(2)[:8], fault{call: "UpdateConfiguration", n: 1, err: errUnknown, after: true}),
 			[]string{"shows version " + version(1), "If the update takes effect"}, "wait until then"},
+		{"observed once the file is free", []fault{
+			{call: "UpdateConfiguration", n: 1, err: errLost},
+			{call: "Observe", n: 2, err: &classed{text: "the file is open", class: ClassConflict}},
+			{call: "Observe", n: 3, err: errLost},
+		}, []string{"as it was, version " + version(0)}, ""},
+		{"not observed, for want of rights", []fault{
+			{call: "UpdateConfiguration", n: 1, err: errLost},
+			{call: "Observe", n: 2, err: &classed{text: "no rights", class: ClassTrust}},
+		}, []string{"was not observed: no rights"}, "run uapush plan"},
 		{"not confirmed", []fault{{call: "ConfirmUpdate", n: 1, err: errLost}},
 			[]string{"shows version " + version(1), "it takes the update back at 00:02:01"}, "wait until then"},
 		{"in force", []fault{{call: "WriteTrustList", n: 1, err: errLost}},
