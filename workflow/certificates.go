@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+
+	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
@@ -34,12 +37,19 @@ func (sign) Run(ctx context.Context, s *State) error {
 		return ErrNoIssuer
 	}
 	issued := map[slot][][]byte{}
+	maps.Copy(issued, s.Issued) // of the run that this one resumes
 	for _, c := range s.Plan.Certificates {
+		if s.Earlier.certificate(slot{c.Group, c.Type}) != nil {
+			continue // issued before, and on its way into the slot
+		}
 		chain, err := s.issue(ctx, c)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
 		}
 		issued[slot{c.Group, c.Type}] = chain
+		if err := s.record(Fact{Issued: &IssuedFact{Group: c.Group, Type: c.Type, Chain: chain}}, ""); err != nil {
+			return err
+		}
 	}
 	s.Issued = issued
 	return nil
@@ -129,6 +139,10 @@ func (trust) Run(ctx context.Context, s *State) error {
 		if s.trustWritten[a.Group], err = s.applyUnlessTransactional(ctx, required); err != nil {
 			return err
 		}
+		staged := s.trustWritten[a.Group] == waiting
+		if err := s.record(Fact{Trust: &TrustFact{Group: a.Group, Lists: list.Lists, Staged: staged}}, ""); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -160,7 +174,9 @@ func (certify) Mutates()     {}
 func (certify) Skip(s *State) string { return sign{}.Skip(s) }
 
 func (certify) Run(ctx context.Context, s *State) error {
-	s.slotsFilled = map[slot]standing{}
+	if s.slotsFilled == nil { // else an earlier run has filled some
+		s.slotsFilled = map[slot]standing{}
+	}
 	for _, c := range s.Plan.Certificates {
 		k := slot{c.Group, c.Type}
 		chain := s.Issued[k]
@@ -168,9 +184,12 @@ func (certify) Run(ctx context.Context, s *State) error {
 			Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
 		})
 		if err != nil {
-			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, s.keyLost(k, err))
 		}
 		if s.slotsFilled[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
+			return err
+		}
+		if err := s.record(Fact{Filled: filled(k, chain[0], s.slotsFilled[k] == waiting)}, ""); err != nil {
 			return err
 		}
 	}
@@ -211,5 +230,17 @@ func (activate) Run(ctx context.Context, s *State) error {
 		return err
 	}
 	s.Activated = true
-	return nil
+	return s.record(Fact{Activated: true}, "")
+}
+
+func filled(k slot, leaf []byte, staged bool) *FilledFact {
+	return &FilledFact{Group: k.group, Type: k.typ, Thumbprint: pki.Thumbprint(leaf), SHA256: pki.Fingerprint(leaf), Staged: staged}
+}
+
+// keyLost explains why a certificate of an earlier run is refused.
+func (s *State) keyLost(k slot, err error) error {
+	if s.Earlier.certificate(k) != nil && errors.Is(err, ua.StatusBadSecurityChecksFailed) {
+		return &KeyLostError{Err: err}
+	}
+	return err
 }

@@ -25,8 +25,9 @@ func (s *State) open(ctx context.Context) error {
 	}
 	s.Session = session
 	id := session.ServerIdentity()
-	s.note("%s, %s, %v with %s", id.ApplicationURI, id.EndpointURL, id.SecurityMode, policyName(id.SecurityPolicyURI))
-	return nil
+	return s.record(Fact{Connected: &Connected{
+		EndpointURL: id.EndpointURL, ApplicationURI: id.ApplicationURI, CertificateSHA256: id.CertificateSHA256,
+	}}, "%s, %s, %v with %s", id.ApplicationURI, id.EndpointURL, id.SecurityMode, policyName(id.SecurityPolicyURI))
 }
 
 // reconnect ends the Session that uploaded and opens a new one, not before the
@@ -35,7 +36,12 @@ type reconnect struct{}
 
 func (reconnect) Name() string { return "reconnect" }
 
-func (reconnect) Skip(s *State) string { return skipUnlessUploaded(s) }
+func (reconnect) Skip(s *State) string {
+	if s.updateSeen() {
+		return "this session is another one than that of the upload"
+	}
+	return skipUnlessUploaded(s)
+}
 
 func (reconnect) Run(ctx context.Context, s *State) error {
 	s.disconnect(ctx)
@@ -116,7 +122,10 @@ func (confirm) Skip(s *State) string {
 	if reason := skipUnlessUploaded(s); reason != "" {
 		return reason
 	}
-	if s.Update.UpdateID == (UpdateID{}) {
+	switch {
+	case s.Confirmed:
+		return "it is confirmed already"
+	case s.Update.UpdateID == (UpdateID{}):
 		return "the server asks for no confirmation"
 	}
 	return ""
@@ -133,7 +142,7 @@ func (confirm) Run(ctx context.Context, s *State) error {
 	switch {
 	case err == nil:
 		s.Confirmed = true
-		return nil
+		return s.record(Fact{Confirmed: &s.Update.UpdateID}, "")
 	case errors.Is(err, StatusBadTransactionFailed):
 		return &RevertedError{Why: "could not apply it", Err: err}
 	case errors.Is(err, ua.StatusBadInvalidArgument):

@@ -8,11 +8,10 @@ import (
 )
 
 // Fact is what a later process has to know of a run: an Event that carries one
-// is on record before the next step starts. One member is set. None holds a
-// secret.
+// is on record before the next step starts. None holds a secret.
 type Fact struct {
 	Connected *Connected   `json:"connected,omitempty"`
-	Plan      *plan.Plan   `json:"plan,omitempty"`   // approved, and from now on carried out
+	Approved  *Approved    `json:"approved,omitempty"`
 	Update    *UpdateFact  `json:"update,omitempty"` // the server took an upload
 	Confirmed *UpdateID    `json:"confirmed,omitempty"`
 	Issued    *IssuedFact  `json:"issued,omitempty"`
@@ -20,6 +19,13 @@ type Fact struct {
 	Filled    *FilledFact  `json:"filled,omitempty"`
 	Activated bool         `json:"activated,omitempty"` // ApplyChanges was answered
 	Outcome   *OutcomeFact `json:"outcome,omitempty"`   // what an observation showed of an earlier run
+}
+
+// Approved is a plan that is carried out from now on, and the configuration that
+// it was made for.
+type Approved struct {
+	Plan plan.Plan          `json:"plan"`
+	Base config.Application `json:"base"`
 }
 
 // Connected says whom a run has reached.

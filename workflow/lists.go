@@ -40,6 +40,21 @@ var proving = []Step{
 	recheck{}, // a new plan is empty
 }
 
+// Resuming finds out how far an earlier run came.
+var resuming = []Step{
+	connect{},   // by the endpoint of that run, or by those that its plan brings
+	observe{},   // what is there now
+	reconcile{}, // what became of its update, from what is seen alone
+	resume{},    // its plan, for what is there now
+}
+
+// Completing is the rest of what was begun, whatever was begun.
+var completing = []Step{
+	upload{},
+	reconnect{},
+	confirm{},
+}
+
 // Plan lists the steps of a plan.
 func Plan() []Step { return list(planning) }
 
@@ -57,6 +72,23 @@ func ApplyConfiguration() []Step { return list(planning, configuring) }
 
 // ApplySavedConfiguration is ApplyConfiguration for a saved plan.
 func ApplySavedConfiguration() []Step { return list(matching, configuring) }
+
+// ApplyUnconfirmed stops after the upload; another process will confirm.
+func ApplyUnconfirmed() []Step { return list(planning, configuring[:2]) }
+
+// ApplySavedUnconfirmed is ApplyUnconfirmed for a saved plan.
+func ApplySavedUnconfirmed() []Step { return list(matching, configuring[:2]) }
+
+// Resume lists the steps that go on with a run that was cut off.
+func Resume() []Step {
+	return list(resuming, completing, []Step{recount{}}, certifying[1:], proving)
+}
+
+// ResumeConfiguration stops after the confirmation.
+func ResumeConfiguration() []Step { return list(resuming, completing) }
+
+// Confirm lists the steps that confirm an update whose run has ended. It uploads nothing.
+func Confirm() []Step { return list(resuming, []Step{confirm{}}) }
 
 // Read lists the steps that read a configuration.
 func Read() []Step { return list([]Step{connect{}, observe{}}) }

@@ -19,6 +19,7 @@ type State struct {
 	Desired   config.Desired // what the manifest asks for
 	Edit      Edit           // instead of Desired: another way to say what should be
 	Saved     *plan.Plan     // instead of both: a plan made earlier
+	Earlier   *Earlier       // what is on record of the run that this one resumes
 	Materials Materials
 	Issuer    pki.Issuer // nil where nothing may be issued
 	Approve   func(context.Context, plan.Plan) error
@@ -31,18 +32,19 @@ type State struct {
 	Observation  Observation          // observe
 	File         *uafile.File         // observe
 	Base         config.Application   // observe: File, decoded
-	Plan         plan.Plan            // compute, or match for a saved plan
-	Expected     *config.Application  // upload: what the changes lead to
-	Update       *ConfigurationResult // upload
-	Deadline     time.Time            // upload: when an unconfirmed update is taken back
-	Confirmed    bool                 // confirm
-	Issued       map[slot][][]byte    // sign: leaf first
+	Plan         plan.Plan            // compute, or match for a saved plan, or resume, or recount: what is left of it
+	Expected     *config.Application  // upload, or resume: what the changes lead to
+	Outcome      *OutcomeFact         // reconcile: what became of the earlier run's update
+	Update       *ConfigurationResult // upload, or reconcile where it waits to be confirmed
+	Deadline     time.Time            // upload, or reconcile: when an unconfirmed update is taken back
+	Confirmed    bool                 // confirm, or resume
+	Issued       map[slot][][]byte    // sign, or resume: leaf first
 	Activated    bool                 // activate
 	Probed       *Probe               // verify
 	Remaining    *plan.Plan           // recheck: what a new plan still finds
 	VersionAfter config.VersionTime   // recheck
 	trustWritten map[string]standing  // trust
-	slotsFilled  map[slot]standing    // certify
+	slotsFilled  map[slot]standing    // certify, or recount
 }
 
 // Edit works out the configuration that should be from the one that is. It is

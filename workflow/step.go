@@ -40,8 +40,9 @@ type Event struct {
 	Until time.Time `json:"until,omitzero"`
 	// Class is that of the error of a step that failed.
 	Class string `json:"class,omitempty"`
-	// Fact is what a later process has to know.
-	Fact *Fact `json:"fact,omitempty"`
+	// Fact is what a later process has to know. It belongs into the record of the
+	// run and into no other stream.
+	Fact *Fact `json:"-"`
 }
 
 // EventType says what an event is about.
@@ -88,7 +89,7 @@ func Run(ctx context.Context, s *State, steps []Step) (err error) {
 			touched = true
 		}
 		if err := step.Run(ctx, s); err != nil {
-			_ = s.emit(StepFailed, step.Name(), err.Error()) // the step's own error is the one to return
+			_ = s.emitEvent(Event{Type: StepFailed, Step: step.Name(), Message: err.Error(), Class: ClassOf(err).String()}) // the step's own error is the one to return
 			return fmt.Errorf("%s: %w", step.Name(), err)
 		}
 		if err := s.emit(StepDone, step.Name(), ""); err != nil {
@@ -111,6 +112,16 @@ func (s *State) emitEvent(e Event) error {
 		return fmt.Errorf("cannot record the run: %w", err)
 	}
 	return nil
+}
+
+// record hands over a fact, with what an operator wants to read of it; "" for
+// what he sees anyway.
+func (s *State) record(f Fact, format string, args ...any) error {
+	e := Event{Type: Recorded, Fact: &f}
+	if format != "" {
+		e.Type, e.Message = Noted, fmt.Sprintf(format, args...)
+	}
+	return s.emitEvent(e)
 }
 
 // note tells of something observed; an observer that fails stops the run at the

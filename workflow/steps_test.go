@@ -36,6 +36,7 @@ func TestDistinctPurposes(t *testing.T) {
 	for name, steps := range map[string][]Step{
 		"Plan": Plan(), "Match": Match(), "Apply": Apply(), "ApplySaved": ApplySaved(), "Read": Read(),
 		"ApplyConfiguration": ApplyConfiguration(), "ApplySavedConfiguration": ApplySavedConfiguration(),
+		"Resume": Resume(), "ResumeConfiguration": ResumeConfiguration(), "Confirm": Confirm(), "ApplyUnconfirmed": ApplyUnconfirmed(),
 	} {
 		seen := map[string]bool{}
 		for _, s := range steps {
@@ -59,6 +60,9 @@ var writersOf = map[string]string{
 	"Observation": "look",            // observe
 	"File":        "look",
 	"Base":        "look",
+	"Outcome":     "concluded",                   // reconcile
+	"Update":      "upload waitsForConfirmation", // reconcile
+	"Deadline":    "upload waitsForConfirmation", // reconcile
 }
 
 // Every field of State has one writer, the step in its comment.
@@ -120,7 +124,7 @@ func stateWriters(t *testing.T) map[string][]string {
 			}
 		}
 	}
-	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
+	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
 		if table[input] != nil {
 			t.Errorf("the input State.%s has a writer, %q", input, table[input])
 		}

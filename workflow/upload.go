@@ -17,18 +17,27 @@ type approve struct{}
 func (approve) Name() string { return "approve" }
 
 func (approve) Skip(s *State) string {
-	switch {
-	case s.Plan.Empty():
+	if s.Plan.Empty() {
 		return "there is nothing to do"
-	case s.Approve == nil:
-		return "approved beforehand"
 	}
 	return ""
 }
 
 // Run happens without a file open on the server: an operator may take longer
 // than the server's ActivityTimeout (OPC 10000-12, 7.8.5.1).
-func (approve) Run(ctx context.Context, s *State) error { return s.Approve(ctx, s.Plan) }
+func (approve) Run(ctx context.Context, s *State) error {
+	if s.Approve != nil { // else it was approved beforehand
+		if err := s.Approve(ctx, s.Plan); err != nil {
+			return err
+		}
+	}
+	return s.recordApproved()
+}
+
+// recordApproved: from here on the plan is carried out.
+func (s *State) recordApproved() error {
+	return s.record(Fact{Approved: &Approved{Plan: s.Plan, Base: s.Base}}, "")
+}
 
 // upload sends the whole configuration with the targets of the plan (7.7.6,
 // steps 1 to 3).
@@ -38,8 +47,11 @@ func (upload) Name() string { return "upload" }
 func (upload) Mutates()     {}
 
 func (upload) Skip(s *State) string {
-	if len(s.Plan.Changes) == 0 {
+	switch {
+	case len(s.Plan.Changes) == 0:
 		return "the configuration is as it should be"
+	case s.updateSeen():
+		return "the server has the update already"
 	}
 	return ""
 }
@@ -65,8 +77,9 @@ func (upload) Run(ctx context.Context, s *State) error {
 	if result.UpdateID != (UpdateID{}) {
 		s.Deadline = s.now().Add(s.Plan.Update.RestartDelay + s.Plan.Update.RevertAfter)
 	}
-	s.note("version %v follows %v", result.NewVersion, s.Plan.BaseVersion)
-	return nil
+	return s.record(Fact{Update: &UpdateFact{
+		Base: s.Plan.BaseVersion, Version: result.NewVersion, UpdateID: result.UpdateID, Deadline: s.Deadline,
+	}}, "version %v follows %v", result.NewVersion, s.Plan.BaseVersion)
 }
 
 // configurationUpdate derives file and targets from the plan's changes alone.

@@ -1,9 +1,12 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cenkalti/backoff/v5"
 
@@ -18,7 +21,7 @@ func (verify) Name() string { return "verify the endpoint" }
 
 func (verify) Skip(s *State) string {
 	switch {
-	case s.Plan.Empty():
+	case s.Plan.Empty() && len(s.Issued) == 0:
 		return "nothing was changed"
 	case len(s.Plan.Endpoints) == 0:
 		return "the plan names no endpoint that this client could use"
@@ -50,8 +53,8 @@ func (verify) Run(ctx context.Context, s *State) error {
 // probeAny tries every pair of endpoint URL and issued certificate until one works.
 func (s *State) probeAny(ctx context.Context) (Probe, error) {
 	var errs []error
-	for _, c := range s.Plan.Certificates {
-		chain := s.Issued[slot{c.Group, c.Type}]
+	for _, k := range s.slotsIssued() {
+		chain := s.Issued[k]
 		for _, url := range s.Plan.Endpoints {
 			p, err := s.Target.Probe(ctx, url, chain[0])
 			if err == nil {
@@ -61,6 +64,13 @@ func (s *State) probeAny(ctx context.Context) (Probe, error) {
 		}
 	}
 	return Probe{}, errors.Join(errs...)
+}
+
+// slotsIssued has an order, which maps lack.
+func (s *State) slotsIssued() []slot {
+	return slices.SortedFunc(maps.Keys(s.Issued), func(a, b slot) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.typ, b.typ))
+	})
 }
 
 // recheck plans again: nothing may be left to do.

@@ -33,7 +33,7 @@ func began(t *testing.T, dir string) *Journal {
 		{Type: workflow.StepStarted, Step: "connect"},
 		{Type: workflow.Recorded, Fact: &workflow.Fact{Connected: &workflow.Connected{ApplicationURI: "urn:plc1"}}},
 		{Type: workflow.StepDone, Step: "connect"},
-		{Type: workflow.Recorded, Fact: &workflow.Fact{Plan: &plan.Plan{Schema: plan.Schema, BaseVersion: 7}}},
+		{Type: workflow.Recorded, Fact: &workflow.Fact{Approved: &workflow.Approved{Plan: plan.Plan{Schema: plan.Schema, BaseVersion: 7}}}},
 		{Type: workflow.StepStarted, Step: "upload"},
 	} {
 		if err := j.Observe(e); err != nil {
@@ -56,7 +56,7 @@ func TestJournalTellsHowFarARunCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := r.Progress(mutates)
-	if p.Sent.Step != "upload" || p.Connected.ApplicationURI != "urn:plc1" || len(p.Facts) != 1 || p.Facts[0].Plan.BaseVersion != 7 {
+	if p.Sent.Step != "upload" || p.Connected.ApplicationURI != "urn:plc1" || len(p.Facts) != 1 || p.Facts[0].Approved.Plan.BaseVersion != 7 {
 		t.Errorf("progress %+v, want an upload under way", p)
 	}
 	if got := p.State(false); got != StateCutOff || !got.Unfinished() {

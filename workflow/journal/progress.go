@@ -71,7 +71,7 @@ func (p *Progress) fold(f workflow.Fact) {
 	switch {
 	case f.Connected != nil:
 		p.Connected = f.Connected
-	case f.Plan != nil: // what an earlier plan led to was looked at before
+	case f.Approved != nil: // what an earlier plan led to was looked at before
 		kept := []workflow.Fact{f}
 		for _, old := range p.Facts {
 			if old.Issued != nil {
