@@ -90,18 +90,18 @@ func TestRowsFold(t *testing.T) {
 	}
 }
 
-// A server can send names and URLs of megabytes.
+// A server can send names and URLs of any length.
 func TestRowsOfHostileLength(t *testing.T) {
-	long, wide := strings.Repeat("x", 1<<20), strings.Repeat("語", 1<<18)
+	long, wide := strings.Repeat("x", 1<<18), strings.Repeat("語", 1<<16)
 	cells := [][]string{{long, wide}}
 	for range 1000 {
 		cells = append(cells, []string{"name", "x"})
 	}
 	got := rows(80, nil, cells)
-	if len(got) > 8<<20 {
+	if len(got) > 2<<20 {
 		t.Errorf("%d bytes are printed for %d that were given", len(got), len(long)+len(wide))
 	}
-	if !strings.HasPrefix(got, strings.Repeat("x", maximumColumn)+"…  ") || strings.Count(got, "語") != 1<<18 {
+	if !strings.HasPrefix(got, strings.Repeat("x", maximumColumn)+"…  ") || strings.Count(got, "語") != 1<<16 {
 		t.Errorf("it begins with %.300s", got)
 	}
 }
