@@ -95,8 +95,13 @@ func (a *app) authority() (certificate, crl []byte, err error) {
 }
 
 // perform runs steps with the observers that the flags ask for.
-func (a *app) perform(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step) (err error) {
-	if s.Observe, err = a.observer(); err != nil {
+func (a *app) perform(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step) error {
+	return a.performOn(ctx, conn, s, steps, nil)
+}
+
+// performOn is perform with a record of the run; nil keeps none.
+func (a *app) performOn(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step, record workflow.Observer) (err error) {
+	if s.Observe, err = a.observer(record); err != nil {
 		return err
 	}
 	ctx, cancel := conn.within(ctx)

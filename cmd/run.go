@@ -12,9 +12,9 @@ import (
 	"github.com/uapush/uapush/workflow"
 )
 
-// observer sends the events of a run to whoever watches: a person on stderr, and
-// the streams that were asked for.
-func (a *app) observer() (workflow.Observer, error) {
+// observer sends the events of a run to whoever watches: the record of the run
+// before all others, a person on stderr, and the streams that were asked for.
+func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 	watchers := []workflow.Observer{}
 	if a.global.output == string(view.NDJSON) {
 		a.events = view.NewStream(a.env.Out)
@@ -31,6 +31,14 @@ func (a *app) observer() (workflow.Observer, error) {
 	}
 	watchers = append(watchers, view.Progress(a.progress()))
 	return func(e workflow.Event) error {
+		if record != nil {
+			if err := record(e); err != nil {
+				return err
+			}
+		}
+		if e.Type == workflow.Recorded {
+			return nil // a fact for the record alone
+		}
 		for _, w := range watchers {
 			if err := w(e); err != nil {
 				return err
