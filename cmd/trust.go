@@ -1,16 +1,20 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/uapush/uapush/pki"
 )
 
 // judge decides on a server's certificate, before anything secret is sent. An
-// explicit pin decides alone; then what was pinned earlier; then the trust list.
+// explicit pin decides alone; then what was pinned earlier, where it is still
+// shown; then the trust list.
 type judge struct {
 	server          string // what pins go by
 	trusted         []*x509.Certificate
@@ -19,6 +23,12 @@ type judge struct {
 	trustOnFirstUse bool
 	pins            *pki.Pins
 	tell            func(format string, args ...any)
+	accepted        [][]byte // leaves that this run gave the server, DER
+	overruled       string   // the fingerprint that vouched has told of
+
+	// after is what follows from the latest certificate that was accepted, once the
+	// server has proven that it is its own; nil is nothing.
+	after func() error
 }
 
 func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
@@ -48,31 +58,84 @@ func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
 
 // judge has the shape that push asks for.
 func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
+	j.after = nil
 	policy := pki.Policy{Trusted: j.trusted, CRLs: j.crls, Pin: j.pin, Host: host, ApplicationURI: applicationURI}
-	if policy.Pin == "" && len(chain) > 0 {
-		found, err := j.pins.Check(j.server, chain[0])
-		switch {
-		case found && err == nil:
-			policy.Pin = pki.Fingerprint(chain[0])
-		case err != nil && len(j.trusted) == 0:
-			return err // another certificate than the pinned one, and nothing else vouches for it
-		case err == nil && len(j.trusted) == 0 && j.trustOnFirstUse:
-			return j.firstUse(policy, chain, applicationURI)
-		}
+	if len(chain) > 0 && slices.ContainsFunc(j.accepted, func(der []byte) bool { return bytes.Equal(der, chain[0]) }) {
+		policy.Pin = pki.Fingerprint(chain[0])
 	}
-	return policy.Verify(chain)
-}
-
-// firstUse accepts a certificate that nothing vouches for, once, when it is
-// right in every other respect.
-func (j *judge) firstUse(policy pki.Policy, chain [][]byte, applicationURI string) error {
-	policy.Pin = pki.Fingerprint(chain[0])
+	if policy.Pin != "" || len(chain) == 0 {
+		return policy.Verify(chain)
+	}
+	var after func() error
+	found, err := j.pins.Check(j.server, chain[0])
+	var other *pki.PinMismatchError
+	switch {
+	case errors.As(err, &other) && len(j.trusted) > 0:
+		after = func() error { return j.vouched(other) }
+	case err != nil:
+		return err // another certificate than the pinned one, or pins that cannot be read
+	case found:
+		policy.Pin = pki.Fingerprint(chain[0])
+	case len(j.trusted) == 0 && j.trustOnFirstUse:
+		policy.Pin = pki.Fingerprint(chain[0]) // it has to be right in every other respect
+		after = func() error { return j.firstUse(chain[0], applicationURI) }
+	}
 	if err := policy.Verify(chain); err != nil {
 		return err
 	}
-	if _, err := j.pins.Add(context.Background(), j.server, applicationURI, chain[0]); err != nil {
+	j.after = after
+	return nil
+}
+
+// proven is told by push that the server holds the key of the certificate that
+// was accepted: before that, anybody can show it, and nothing is pinned.
+func (j *judge) proven() error {
+	after := j.after
+	j.after = nil
+	if after == nil {
+		return nil
+	}
+	return after()
+}
+
+// firstUse pins a certificate that nothing vouches for.
+func (j *judge) firstUse(leaf []byte, applicationURI string) error {
+	pin, err := j.pins.Add(context.Background(), j.server, applicationURI, leaf)
+	if err != nil {
 		return err
 	}
-	j.tell("trusting %s on first use; pinned its certificate, SHA-256 %s", j.server, policy.Pin)
+	j.tell("trusting %s on first use; pinned its certificate, SHA-256 %s", j.server, pin.SHA256)
+	return nil
+}
+
+// vouched says that the trust list has overruled an earlier pin, once for each
+// certificate that it does so for.
+func (j *judge) vouched(other *pki.PinMismatchError) error {
+	if j.overruled != other.Seen {
+		j.overruled = other.Seen
+		j.tell("%v; it is accepted because --trust vouches for it", other)
+	}
+	return nil
+}
+
+// accept takes a certificate (DER) that this run gives the server: it may show it
+// from then on, whatever was pinned.
+func (j *judge) accept(der []byte) { j.accepted = append(j.accepted, bytes.Clone(der)) }
+
+// repin replaces a pin of earlier by the certificate, of that SHA-256, that this
+// run gave the server and that a new Session has seen. Without a pin none is made.
+func (j *judge) repin(ctx context.Context, applicationURI, sha256 string) error {
+	pin, found, err := j.pins.Lookup(j.server)
+	if err != nil || !found || pin.SHA256 == sha256 {
+		return err
+	}
+	i := slices.IndexFunc(j.accepted, func(der []byte) bool { return pki.Fingerprint(der) == sha256 })
+	if i < 0 {
+		return nil
+	}
+	if err := j.pins.Replace(ctx, j.server, applicationURI, j.accepted[i]); err != nil {
+		return err
+	}
+	j.tell("pinned the new certificate of %s, SHA-256 %s", j.server, sha256)
 	return nil
 }

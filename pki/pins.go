@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -52,7 +53,7 @@ type Pins struct {
 	now  func() time.Time
 }
 
-// NewPins names the file; it need not exist, its directory must. now nil is the
+// NewPins names the file; neither it nor its directory need exist. now nil is the
 // system clock.
 func NewPins(path string, now func() time.Time) *Pins {
 	if now == nil {
@@ -123,7 +124,11 @@ func (p *Pins) Replace(ctx context.Context, server, applicationURI string, leaf 
 
 // change rewrites the file under its lock; edit gives nil for "leave it".
 func (p *Pins) change(ctx context.Context, edit func([]Pin) ([]Pin, error)) error {
-	unlock, err := lock(ctx, filepath.Join(filepath.Dir(p.path), "."+filepath.Base(p.path)+".lock"))
+	dir := filepath.Dir(p.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of the pins: %w", err)
+	}
+	unlock, err := lock(ctx, filepath.Join(dir, "."+filepath.Base(p.path)+".lock"))
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,15 @@ func TestPins(t *testing.T) {
 	wantPrivate(t, path)
 }
 
+// The folder of the state need not be there yet.
+func TestPinsMakeTheirFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "pins.json")
+	if _, err := pki.NewPins(path, nil).Add(t.Context(), plcURL, "urn:plc1", []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	wantPrivate(t, path)
+}
+
 func TestPinsConcurrently(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pins.json")
 	var wait sync.WaitGroup

@@ -26,6 +26,8 @@ type endpoint struct {
 	*ua.EndpointDescription
 	leaf []byte  // of ServerCertificate, which may hold a chain
 	dial address // host and port to dial; url is the EndpointUrl as advertised
+
+	proven func() error // to call once the server has proven the key of leaf; may be nil
 }
 
 // choose picks the endpoint for push: SignAndEncrypt with a policy we support.

@@ -79,6 +79,13 @@ func (t *Target) connect(ctx context.Context, e endpoint, discovered []*ua.Endpo
 		return nil, err
 	}
 	s.discovered = discovered
+	if e.proven != nil {
+		err = e.proven()
+	}
+	if err != nil {
+		s.abandon(ctx)
+		return nil, err
+	}
 	if err := t.activateSession(ctx, s, e, nonce); err != nil {
 		s.abandon(ctx)
 		return nil, err

@@ -22,8 +22,12 @@ type Judge func(chain [][]byte, host, applicationURI string) error
 
 // Options say which server, who asks, and how patiently.
 type Options struct {
-	URL                  string // the discovery URL, opc.tcp://host:port
-	Judge                Judge
+	URL   string // the discovery URL, opc.tcp://host:port
+	Judge Judge
+	// Proven is called when a server has proven the key of the certificate that
+	// Judge accepted, and before the user is named; an error ends the attempt. It
+	// may be nil.
+	Proven               func() error
 	Identity             secureconv.Identity // the client's application certificate and key
 	ClientApplicationURI string              // the one in that certificate
 	User                 User                // nil is Anonymous
@@ -163,6 +167,7 @@ func (t *Target) judged(all []*ua.EndpointDescription) (endpoint, error) {
 	if err != nil {
 		return endpoint{}, err
 	}
+	e.proven = t.o.Proven
 	return e, t.judge(e)
 }
 

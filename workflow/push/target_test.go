@@ -236,6 +236,31 @@ func TestJudgeRefuses(t *testing.T) {
 	}
 }
 
+// Proven is told once the server has proven its key, and before the user is named.
+func TestProven(t *testing.T) {
+	u := newUpcoming()
+	target := u.target(t, nil)
+	refusal := errors.New("cannot be recorded")
+	var before []string
+	target.o.Proven = func() error { before = slices.Clone(u.requests); return refusal }
+	if _, err := target.Open(t.Context()); !errors.Is(err, refusal) || u.token != nil {
+		t.Errorf("got %v and token %v, want the refusal and no user", err, u.token)
+	}
+	if n := len(before); n == 0 || before[n-1] != "CreateSessionRequest" {
+		t.Errorf("it was told after %v", before)
+	}
+	called := false
+	target.o.Proven = func() error { called = true; return nil }
+	u.created = func(r *ua.CreateSessionResponse) { r.ServerSignature.Signature[9] ^= 1 }
+	if _, err := target.Open(t.Context()); err == nil || called {
+		t.Errorf("a wrong signature: got %v, told of a proof: %v", err, called)
+	}
+	u.created = nil
+	if _, err := target.Probe(t.Context(), "opc.tcp://127.0.0.1:4840", u.id.Leaf()); called {
+		t.Errorf("a probe (%v), whose certificate nobody judged, counts as proof", err)
+	}
+}
+
 // A server that changes between discovery and Session is discovered once more.
 func TestDiscoveredAgain(t *testing.T) {
 	u := newUpcoming()
