@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,35 +54,72 @@ func (f *connectionFlags) register(c *cobra.Command) {
 // fill takes what the command line left open from the environment, and then from
 // the inventory's entry.
 func (f *connectionFlags) fill(a *app, c *cobra.Command, entry serverEntry, dir string) error {
-	fromEntry := entry.flagValues(dir)
-	if c.Flags().Changed("user") || c.Flags().Changed("user-cert") {
-		// Who names another user does not mean the inventory's secret.
-		for _, name := range []string{"user", "password", "password-file", "user-cert", "user-key"} {
-			delete(fromEntry, name)
-		}
-	}
-	if states := fromEntry["state"]; len(states) == 1 && a.global.state == "" && a.env.Getenv("UAPUSH_STATE") == "" {
+	inventory := entry.flagValues(dir)
+	if states := inventory["state"]; len(states) == 1 && a.global.state == "" && a.env.Getenv("UAPUSH_STATE") == "" {
 		a.global.state = states[0]
+	}
+	set := map[string]bool{}
+	f.set.VisitAll(func(flag *pflag.Flag) { set[flag.Name] = c.Flags().Changed(flag.Name) })
+	environment := f.environment(a)
+	if named(set) {
+		without(environment, users...)
+	}
+	err := f.take(environment, set, variable)
+	if named(set) { // who names another user does not mean the inventory's secret
+		without(inventory, users...)
+		without(inventory, passwords...)
+	}
+	return errors.Join(err, f.take(inventory, set, func(name string) string { return "inventory: " + name }))
+}
+
+// The settings that say who logs in, and those that say with which secret. Of
+// each kind one source's are used, not some of one and some of another.
+var (
+	users     = []string{"user", "user-cert", "user-key"}
+	passwords = []string{"password", "password-file", "password-stdin"}
+)
+
+func named(set map[string]bool) bool { return set["user"] || set["user-cert"] }
+
+func without(values map[string][]string, names ...string) {
+	for _, name := range names {
+		delete(values, name)
+	}
+}
+
+// take gives the flags that are not set yet the values of one source.
+func (f *connectionFlags) take(values map[string][]string, set map[string]bool, from func(flag string) string) error {
+	if slices.ContainsFunc(passwords, func(name string) bool { return set[name] }) {
+		without(values, passwords...)
 	}
 	var errs []error
 	f.set.VisitAll(func(flag *pflag.Flag) {
-		if flag.Changed {
+		if set[flag.Name] {
 			return
 		}
-		variable := "UAPUSH_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if value := a.env.Getenv(variable); value != "" {
+		for _, value := range values[flag.Name] {
 			if err := flag.Value.Set(value); err != nil {
-				errs = append(errs, usage("", "%s: %w", variable, err))
+				errs = append(errs, usage("", "%s: %w", from(flag.Name), err))
 			}
-			return
-		}
-		for _, value := range fromEntry[flag.Name] {
-			if err := flag.Value.Set(value); err != nil {
-				errs = append(errs, usage("", "inventory: %s: %w", flag.Name, err))
-			}
+			set[flag.Name] = true
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// environment gives the UAPUSH_ variables by flag name.
+func (f *connectionFlags) environment(a *app) map[string][]string {
+	values := map[string][]string{}
+	f.set.VisitAll(func(flag *pflag.Flag) {
+		if value := a.env.Getenv(variable(flag.Name)); value != "" {
+			values[flag.Name] = []string{value}
+		}
+	})
+	return values
+}
+
+func variable(flag string) string {
+	return "UAPUSH_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // connection is a server as the commands use it.
@@ -91,6 +130,7 @@ type connection struct {
 	// self is the client's own certificate, for trust lists.
 	self     [][]byte
 	deadline time.Duration
+	judge    *judge
 }
 
 // connect resolves the flags into a Target. Nothing is sent yet.
@@ -121,6 +161,7 @@ func (a *app) connect(c *cobra.Command, f *connectionFlags, args []string) (*con
 	target, err := push.New(push.Options{
 		URL:                  entry.URL,
 		Judge:                judge.judge,
+		Proven:               judge.proven,
 		Identity:             secureconv.Identity{Chain: identity.Chain, Key: identity.Key},
 		ClientApplicationURI: pki.ApplicationURI(cert),
 		User:                 user,
@@ -132,7 +173,7 @@ func (a *app) connect(c *cobra.Command, f *connectionFlags, args []string) (*con
 	if err != nil {
 		return nil, err
 	}
-	return &connection{label: shortLabel(label), url: entry.URL, target: target, self: identity.Chain, deadline: f.deadline}, nil
+	return &connection{label: shortLabel(label), url: entry.URL, target: target, self: identity.Chain, deadline: f.deadline, judge: judge}, nil
 }
 
 // shortLabel is the host of a URL, or the inventory's name.
@@ -149,8 +190,15 @@ func (c *connection) within(ctx context.Context) (context.Context, context.Cance
 	if c.deadline <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, c.deadline)
+	return context.WithTimeoutCause(ctx, c.deadline, &deadlineError{after: c.deadline})
 }
+
+// deadlineError says that the operator's own limit ended a run.
+type deadlineError struct{ after time.Duration }
+
+func (e *deadlineError) Error() string { return fmt.Sprintf("the deadline of %v has passed", e.after) }
+func (e *deadlineError) Unwrap() error { return context.DeadlineExceeded }
+func (e *deadlineError) Hint() string  { return "--deadline waits longer" }
 
 // clientIdentity loads the client's certificate, and makes it on first use.
 func (a *app) clientIdentity(dir string) (pki.Identity, error) {
