@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/gopcua/opcua/ua"
@@ -19,7 +21,7 @@ import (
 
 // startPeer is the command peer KIND: something that listens at PEER_URL and is
 // no server to be managed. http answers like a web server, silent never, closed
-// listens no more; unsecured is an OPC UA server without security, and the other
+// listens no more, malformed gives an answer to another question; unsecured is an OPC UA server without security, and the other
 // kinds are servers whose certificate breaks one rule. PEER_PIN pins it.
 func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
@@ -37,6 +39,8 @@ func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 		r.serveRaw(l, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n") })
 	case "silent":
 		r.serveRaw(l, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	case "malformed":
+		r.servePeer(l, nil)
 	case "unsecured":
 		r.servePeer(l, endpointsWithout)
 	default:
@@ -66,6 +70,21 @@ func (r *rig) peerIdentity(ts *testscript.TestScript, kind string) pkitest.Ident
 		ts.Fatalf("there is no peer %s", kind)
 	}
 	return pkitest.Application(r.t, o)
+}
+
+// expiredIdentity is the command expired DIR: it makes a client identity that
+// was good until yesterday.
+func expiredIdentity(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expired DIR")
+	}
+	id := pkitest.Expired(rigOf(ts).t, pkitest.Options{URI: "urn:test:uapush"})
+	key, err := pki.EncodeKey(id.Key)
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(os.WriteFile(filepath.Join(dir, pki.IdentityKeyFile), key, 0o600))
+	ts.Check(os.WriteFile(filepath.Join(dir, pki.IdentityCertificateFile), id.Leaf(), 0o644))
 }
 
 func (r *rig) serveRaw(l net.Listener, answer func(net.Conn)) {
@@ -106,6 +125,9 @@ func (r *rig) servePeer(l net.Listener, endpoints func(url string) []*ua.Endpoin
 			Handle: func(_ context.Context, _ *secureconv.Channel, req ua.Request) ua.Response {
 				switch req.(type) {
 				case *ua.GetEndpointsRequest:
+					if endpoints == nil { // the answer to another question
+						return &ua.FindServersResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK)}
+					}
 					return &ua.GetEndpointsResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK), Endpoints: endpoints(url)}
 				case *ua.FindServersRequest:
 					return &ua.FindServersResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK)}

@@ -76,11 +76,11 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 type simArguments struct {
-	distrust, accept      bool
-	profile, dir, address string
-	users, certUsers      words
-	hosts, faults, trust  words
-	activity, session     time.Duration
+	distrust, accept            bool
+	profile, dir, address       string
+	users, certUsers            words
+	hosts, faults, trust        words
+	activity, session, downtime time.Duration
 }
 
 type words []string
@@ -103,6 +103,7 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.StringVar(&a.dir, "dir", "", "where its state is kept")
 	fs.DurationVar(&a.activity, "activity", 0, "how long a file stays open without activity")
 	fs.DurationVar(&a.session, "session", 0, "how long a lost session lives")
+	fs.DurationVar(&a.downtime, "downtime", 0, "how long it is away after an update")
 	fs.StringVar(&a.address, "address", "", "where it listens")
 	fs.Var(&a.trust, "trust", "certificate (DER) of another client to trust")
 	fs.Var(&a.users, "user", "a user without rights, with the admin's password")
@@ -127,7 +128,7 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options, error) {
 	o := sim.Options{
 		Admin:   sim.User{Name: "admin", Password: adminPassword},
-		Address: a.address, AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(),
+		Address: a.address, AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(), Downtime: a.downtime,
 		Limits: sim.Limits{ActivityTimeout: a.activity, MinSessionTimeout: a.session, MaxSessionTimeout: a.session},
 	}
 	if a.dir != "" {

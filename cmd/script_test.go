@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			"contains":   contains,
 			"eventually": eventually,
 			"exits":      exits,
+			"expired":    expiredIdentity,
 			"expand":     expand,
 			"freeport":   freeport,
 			"json":       checkJSON,

@@ -1,0 +1,89 @@
+package cmd_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uapush/uapush/cmd"
+	"github.com/uapush/uapush/pki"
+	manifests "github.com/uapush/uapush/testdata/manifest"
+	"github.com/uapush/uapush/workflow/push/sim"
+)
+
+// TestApplyAsks: at a terminal, only yes applies.
+func TestApplyAsks(t *testing.T) {
+	own := prepareOwn(t)
+	identity, err := pki.LoadIdentity(own.identity, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, answer string
+		flags        []string
+		code         int
+		asked        bool
+		stderr       string
+	}{
+		{name: "yes", answer: "yes\n", code: 0, asked: true, stderr: "✓ confirm"},
+		{name: "y is not yes", answer: "y\n", code: 1, asked: true, stderr: "not approved; nothing was changed"},
+		{name: "no", answer: "no\n", code: 1, asked: true, stderr: "not approved; nothing was changed"},
+		{name: "end of input", answer: "", code: 1, asked: true, stderr: "not approved; nothing was changed"},
+		{name: "no-input", answer: "yes\n", flags: []string{"--no-input"}, code: 3, stderr: "give --yes"},
+		{name: "approved beforehand", answer: "", flags: []string{"--yes"}, code: 0, stderr: "✓ confirm"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server, err := sim.Start(t.Context(), sim.Options{
+				Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: (&supply{}).keys(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			dir := t.TempDir()
+			args := append([]string{
+				"apply", "-f", writeFile(t, dir, "m.yaml", promptManifest(t)), server.URL(),
+				"--pin", "sha256:" + pki.Fingerprint(server.Certificate()), "--identity", own.identity,
+				"--color", "never", "--user", "admin", "--password-file", writeFile(t, dir, "pw", adminPassword), "--skip-certificates",
+			}, tt.flags...)
+			var out, errs bytes.Buffer
+			code := cmd.Main(args, cmd.Environment{
+				In: strings.NewReader(tt.answer), Out: &out, Err: &errs, Interactive: true,
+				Getenv: func(name string) string { return map[string]string{"UAPUSH_STATE": filepath.Dir(own.identity)}[name] },
+			})
+			if code != tt.code {
+				t.Errorf("exit code: got %d, want %d\n%s", code, tt.code, &errs)
+			}
+			if got := strings.Contains(errs.String(), "Apply this plan? Only yes applies it: "); got != tt.asked {
+				t.Errorf("asked: got %v, want %v\n%s", got, tt.asked, &errs)
+			}
+			if !strings.Contains(errs.String(), tt.stderr) {
+				t.Errorf("stderr: got\n%s\nwant it to hold %q", &errs, tt.stderr)
+			}
+			if !strings.Contains(out.String(), "Plan: ") {
+				t.Errorf("the plan was not shown before the question:\n%s", &out)
+			}
+		})
+	}
+}
+
+func promptManifest(t *testing.T) string {
+	t.Helper()
+	port, err := (&supply{}).port()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(manifests.LineA), "4843", port)
+}
+
+func writeFile(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
