@@ -12,6 +12,9 @@ import (
 // writeYAML writes what JSON says as YAML, with the members in the same order.
 // Texts are quoted as JSON quotes them unless they are plain beyond doubt: a
 // server chooses many of them, and YAML gives meaning to many forms.
+//
+// The library that reads YAML elsewhere is not used: it writes control characters
+// of a text as they are, which a terminal obeys, and breaks at a carriage return.
 func writeYAML(w io.Writer, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
