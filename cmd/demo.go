@@ -139,7 +139,7 @@ func (d *demo) apply(ctx context.Context) (*workflow.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	progress := view.Progress(d.out)
+	progress := view.Progress(d.out, false)
 	s := &workflow.State{
 		Target: d.conn.target, ServerURL: d.conn.url, Desired: desired, Issuer: d.ca,
 		Materials: workflow.Materials{Self: d.conn.self, Authority: func() ([]byte, []byte, error) {

@@ -29,7 +29,7 @@ func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 		a.events = a.events.And(view.NewStream(f))
 		watchers = []workflow.Observer{a.events.Event}
 	}
-	watchers = append(watchers, view.Progress(a.progress()))
+	watchers = append(watchers, view.Progress(a.progress(), a.global.verbose))
 	return func(e workflow.Event) error {
 		if record != nil {
 			if err := record(e); err != nil {

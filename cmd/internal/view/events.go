@@ -64,13 +64,17 @@ func (s *Stream) Failure(err error, hint string, code int) error {
 	}{"error", err.Error(), hint, code})
 }
 
-// Progress shows the events of a run to a person, one line each.
-func Progress(t *Text) workflow.Observer {
+// Progress shows the events of a run to a person, one line each. Steps that were
+// skipped are worth a line only to who asks for all.
+func Progress(t *Text, all bool) workflow.Observer {
 	return func(e workflow.Event) error {
 		switch e.Type {
 		case workflow.StepDone:
 			t.Line("%s %s", t.paint(green, "✓"), e.Step)
 		case workflow.StepSkipped:
+			if !all {
+				break
+			}
 			t.Line("%s", t.paint(dim, fmt.Sprintf("· %s: %s", e.Step, e.Message)))
 		case workflow.StepFailed:
 			t.Line("%s %s", t.paint(red, "✗"), e.Step)

@@ -105,7 +105,7 @@ func TestWriteErrors(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"stream":       func() error { return NewStream(full{}).Event(workflow.Event{}) },
 		"other stream": func() error { return NewStream(new(bytes.Buffer)).And(NewStream(full{})).Event(workflow.Event{}) },
-		"progress":     func() error { return Progress(NewText(full{}, 0, false))(workflow.Event{Type: workflow.StepDone}) },
+		"progress":     func() error { return Progress(NewText(full{}, 0, false), true)(workflow.Event{Type: workflow.StepDone}) },
 		"table":        func() error { return v.Plan("", lineA(t)) },
 		"json":         func() error { v.Format = JSON; return v.Plan("", lineA(t)) },
 		"yaml":         func() error { v.Format = YAML; return v.Plan("", lineA(t)) },
@@ -119,7 +119,7 @@ func TestWriteErrors(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var b bytes.Buffer
-	watch := Progress(NewText(&b, 0, false))
+	watch := Progress(NewText(&b, 0, false), true)
 	for _, e := range []workflow.Event{
 		{Type: workflow.StepStarted, Step: "connect"},
 		{Type: workflow.Noted, Message: "urn:\x1b[31mplc1"},
