@@ -185,12 +185,12 @@ func shortLabel(word string) string {
 	return word
 }
 
-// within bounds a whole run.
-func (c *connection) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.deadline <= 0 {
+// within bounds a whole run; 0 does not.
+func within(ctx context.Context, deadline time.Duration) (context.Context, context.CancelFunc) {
+	if deadline <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, c.deadline, &deadlineError{after: c.deadline})
+	return context.WithTimeoutCause(ctx, deadline, &deadlineError{after: deadline})
 }
 
 // deadlineError says that the operator's own limit ended a run.

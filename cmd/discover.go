@@ -38,7 +38,9 @@ func (a *app) runDiscover(c *cobra.Command, f *connectionFlags, args []string) e
 		return err
 	}
 	j.trustOnFirstUse = false // looking pins nothing
-	d, err := push.Discover(c.Context(), entry.URL, f.timeout, nil)
+	ctx, cancel := within(c.Context(), f.deadline)
+	defer cancel()
+	d, err := push.Discover(ctx, entry.URL, f.timeout, nil)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (a *app) performOn(ctx context.Context, conn *connection, s *workflow.State
 	if s.Observe, err = a.observer(record); err != nil {
 		return err
 	}
-	ctx, cancel := conn.within(ctx)
+	ctx, cancel := within(ctx, conn.deadline)
 	defer cancel()
 	return workflow.Run(ctx, s, steps)
 }
