@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/uapush/uapush/pki"
@@ -26,9 +27,10 @@ type judge struct {
 	accepted        [][]byte // leaves that this run gave the server, DER
 	overruled       string   // the fingerprint that vouched has told of
 
-	// after is what follows from the latest certificate that was accepted, once the
-	// server has proven that it is its own; nil is nothing.
-	after func() error
+	mu sync.Mutex
+	// after is what follows from certificates that were accepted, by fingerprint,
+	// once a server has proven that one is its own.
+	after map[string]func() error
 }
 
 func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
@@ -58,7 +60,6 @@ func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
 
 // judge has the shape that push asks for.
 func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
-	j.after = nil
 	policy := pki.Policy{Trusted: j.trusted, CRLs: j.crls, Pin: j.pin, Host: host, ApplicationURI: applicationURI}
 	if len(chain) > 0 && slices.ContainsFunc(j.accepted, func(der []byte) bool { return bytes.Equal(der, chain[0]) }) {
 		policy.Pin = pki.Fingerprint(chain[0])
@@ -83,15 +84,23 @@ func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
 	if err := policy.Verify(chain); err != nil {
 		return err
 	}
-	j.after = after
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.after == nil {
+		j.after = map[string]func() error{}
+	}
+	j.after[pki.Fingerprint(chain[0])] = after
 	return nil
 }
 
-// proven is told by push that the server holds the key of the certificate that
-// was accepted: before that, anybody can show it, and nothing is pinned.
-func (j *judge) proven() error {
-	after := j.after
-	j.after = nil
+// proven is told by push that the server holds the key of a certificate that was
+// accepted: before that, anybody can show it, and nothing is pinned.
+func (j *judge) proven(leaf []byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fingerprint := pki.Fingerprint(leaf)
+	after := j.after[fingerprint]
+	delete(j.after, fingerprint)
 	if after == nil {
 		return nil
 	}
@@ -125,13 +134,16 @@ func (j *judge) accept(der []byte) { j.accepted = append(j.accepted, bytes.Clone
 // repin replaces a pin of earlier by the certificate, of that SHA-256, that this
 // run gave the server and that a new Session has seen. Without a pin none is made.
 func (j *judge) repin(ctx context.Context, applicationURI, sha256 string) error {
-	pin, found, err := j.pins.Lookup(j.server)
-	if err != nil || !found || pin.SHA256 == sha256 {
-		return err
-	}
 	i := slices.IndexFunc(j.accepted, func(der []byte) bool { return pki.Fingerprint(der) == sha256 })
 	if i < 0 {
 		return nil
+	}
+	if j.pin != "" && j.pin != sha256 {
+		j.tell("the pin that was given (--pin, or the inventory's) is that of the old certificate; the new one is sha256:%s", sha256)
+	}
+	pin, found, err := j.pins.Lookup(j.server)
+	if err != nil || !found || pin.SHA256 == sha256 {
+		return err
 	}
 	if err := j.pins.Replace(ctx, j.server, applicationURI, j.accepted[i]); err != nil {
 		return err

@@ -27,7 +27,7 @@ type endpoint struct {
 	leaf []byte  // of ServerCertificate, which may hold a chain
 	dial address // host and port to dial; url is the EndpointUrl as advertised
 
-	proven func() error // to call once the server has proven the key of leaf; may be nil
+	proven func(leaf []byte) error // to call once the server has proven its key; may be nil
 }
 
 // choose picks the endpoint for push: SignAndEncrypt with a policy we support.
@@ -109,6 +109,9 @@ func offers(all []*ua.EndpointDescription) []string {
 	var out []string
 	for _, d := range all {
 		text := config.SecurityMode(d.SecurityMode).String() + " with " + config.PolicyName(d.SecurityPolicyURI)
+		if d.SecurityMode != ua.MessageSecurityModeNone && leafOf(d.ServerCertificate) == nil {
+			text += " and no certificate that can be read"
+		}
 		if !slices.Contains(out, text) {
 			out = append(out, text)
 		}
@@ -156,6 +159,9 @@ func securityKeys(endpoints []*ua.EndpointDescription) map[string]bool {
 	return keys
 }
 
+// maximumChain bounds the certificates of one chain, before memory is taken for them.
+const maximumChain = 16
+
 // splitChain takes apart certificates that follow one another in one ByteString
 // (OPC 10000-6, 6.2.6).
 func splitChain(blob []byte) ([][]byte, error) {
@@ -164,6 +170,9 @@ func splitChain(blob []byte) ([][]byte, error) {
 	}
 	var chain [][]byte
 	for rest := blob; len(rest) > 0; {
+		if len(chain) == maximumChain {
+			return nil, fmt.Errorf("there are more than %d certificates in one chain", maximumChain)
+		}
 		var raw asn1.RawValue
 		after, err := asn1.Unmarshal(rest, &raw)
 		if err != nil || raw.Tag != asn1.TagSequence {

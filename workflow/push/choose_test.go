@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"testing"
@@ -160,7 +161,7 @@ func TestSplitChain(t *testing.T) {
 	if err != nil || len(chain) != 2 || !slices.Equal(chain[0], a) || !slices.Equal(chain[1], b) {
 		t.Errorf("got %v, %v", chain, err)
 	}
-	for _, blob := range [][]byte{nil, {0x30}, {0x30, 5, 1}, {0x04, 1, 1}, {0x30, 0, 7}} {
+	for _, blob := range [][]byte{bytes.Repeat(b, maximumChain+1), nil, {0x30}, {0x30, 5, 1}, {0x04, 1, 1}, {0x30, 0, 7}} {
 		if _, err := splitChain(blob); err == nil {
 			t.Errorf("%x: no error", blob)
 		}

@@ -178,7 +178,7 @@ func (e *ServerProofError) Error() string {
 func (e *ServerProofError) Unwrap() error         { return e.Err }
 func (e *ServerProofError) Class() workflow.Class { return workflow.ClassTrust }
 func (e *ServerProofError) Hint() string {
-	return "do not go on before this is understood: no password was sent. The server's software may be faulty, or something sits in between"
+	return "do not go on before this is understood. The server's software may be faulty, or something sits in between"
 }
 
 // LoginError says that the server did not accept the user.

@@ -17,6 +17,7 @@ const (
 	openReadWrite      = byte(0x03)
 	openWriteAndErase  = byte(0x06)
 	maximumContent     = 16 << 20 // bytes that one file may have
+	maximumReads       = 1 << 14  // of one file: a server may return less than it is asked for
 	bytesPerRoundTrip  = 1 << 20  // of all the files of one Call, well below a channel's 4 MiB
 	smallestPiece      = 4 << 10
 	requestEnvelope    = 1 << 10 // what a request has besides the data to write
@@ -78,7 +79,7 @@ func handleOf(r result) (uint32, error) {
 // readFiles reads opened files side by side: each request asks for a piece of
 // every file that is not complete.
 func (s *Session) readFiles(ctx context.Context, files []*file) error {
-	for {
+	for range maximumReads {
 		var open []*file
 		for _, f := range files {
 			if !f.done {
@@ -102,6 +103,7 @@ func (s *Session) readFiles(ctx context.Context, files []*file) error {
 			}
 		}
 	}
+	return &MalformedError{What: "answers to Read", Why: fmt.Sprintf("%d of them did not complete a file", maximumReads)}
 }
 
 // piece is how many bytes one ByteString may carry.

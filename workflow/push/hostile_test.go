@@ -112,10 +112,24 @@ func TestBrowseNext(t *testing.T) {
 	if err != nil || len(refs) != 3 || !slices.Equal(f.requests, []string{"BrowseRequest", "BrowseNextRequest", "BrowseNextRequest"}) {
 		t.Errorf("got %d references, %v, by %v", len(refs), err, f.requests)
 	}
-	portions, portion = 1000, 100
+	for _, n := range []int{100, 0} { // references in each answer
+		portions, portion = 1<<20, n
+		var malformed *MalformedError
+		if _, err := f.session(t).browse(t.Context(), numeric(1)); !errors.As(err, &malformed) {
+			t.Errorf("a server that goes on and on: got %v", err)
+		}
+	}
+}
+
+// A server that hands a file out byte by byte is left in the end.
+func TestEndlessReads(t *testing.T) {
+	var file, list = []byte("x"), encodeTrustList(workflow.TrustList{})
+	f := device(&file, &list)
+	f.method("12637/ConfigurationFile/Read", func([]any) ua.CallMethodResult { return good([]byte{0}) })
+	_, err := f.session(t).Observe(t.Context(), nil)
 	var malformed *MalformedError
-	if _, err := f.session(t).browse(t.Context(), numeric(1)); !errors.As(err, &malformed) {
-		t.Errorf("a server that goes on and on: got %v", err)
+	if !errors.As(err, &malformed) || count(f.called, "12637/ConfigurationFile/Close") != 1 {
+		t.Errorf("got %v and %d times closed, want a MalformedError and 1", err, count(f.called, "12637/ConfigurationFile/Close"))
 	}
 }
 

@@ -87,8 +87,10 @@ func (s *Session) sendError(ctx context.Context, op string, err error) (unknown 
 		return true, fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	case errors.Is(err, context.DeadlineExceeded):
 		return true, lost(Timeout)
-	case notProven(err):
+	case errors.Is(err, secureconv.ErrServerCertificate):
 		return true, &ServerProofError{URL: s.url, What: "at the renewal of the channel's keys it showed another certificate", Err: err}
+	case notProven(err):
+		return true, &ServerProofError{URL: s.url, What: "a message on the channel was not signed, or not encrypted, with its keys", Err: err}
 	}
 	return true, &MalformedError{What: "answer to " + op, Err: err}
 }

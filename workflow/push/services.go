@@ -87,8 +87,12 @@ func local(e *ua.ExpandedNodeID) *ua.NodeID {
 	return ua.NewNodeIDFromExpandedNodeID(e)
 }
 
-// maximumReferences bounds what a server can make us collect by BrowseNext.
-const maximumReferences = 10000
+// What a server can make us collect by BrowseNext, and in how many rounds: an
+// answer may be without references, and still not be the last.
+const (
+	maximumReferences = 10000
+	maximumRounds     = 1000
+)
 
 // browse lists the Objects below a node, along hierarchical references.
 func (s *Session) browse(ctx context.Context, node *ua.NodeID) ([]*ua.ReferenceDescription, error) {
@@ -109,7 +113,7 @@ func (s *Session) browse(ctx context.Context, node *ua.NodeID) ([]*ua.ReferenceD
 	}
 	var all []*ua.ReferenceDescription
 	results := resp.Results
-	for {
+	for round := 1; ; round++ {
 		if len(results) != 1 {
 			return nil, &MalformedError{What: "answer to Browse", Why: fmt.Sprintf("%d results for 1 node", len(results))}
 		}
@@ -121,8 +125,8 @@ func (s *Session) browse(ctx context.Context, node *ua.NodeID) ([]*ua.ReferenceD
 		if len(point) == 0 {
 			return all, nil
 		}
-		if len(all) > maximumReferences {
-			return nil, &MalformedError{What: "answer to Browse", Why: fmt.Sprintf("more than %d references", maximumReferences)}
+		if len(all) > maximumReferences || round > maximumRounds {
+			return nil, &MalformedError{What: "answer to Browse", Why: fmt.Sprintf("it goes on after %d references in %d answers", len(all), round)}
 		}
 		next, err := sendAs[*ua.BrowseNextResponse](ctx, s, "BrowseNext", &ua.BrowseNextRequest{ContinuationPoints: [][]byte{point}})
 		if err != nil {

@@ -80,7 +80,7 @@ func (t *Target) connect(ctx context.Context, e endpoint, discovered []*ua.Endpo
 	}
 	s.discovered = discovered
 	if e.proven != nil {
-		err = e.proven()
+		err = e.proven(e.leaf)
 	}
 	if err != nil {
 		s.abandon(ctx)

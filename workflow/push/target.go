@@ -24,10 +24,10 @@ type Judge func(chain [][]byte, host, applicationURI string) error
 type Options struct {
 	URL   string // the discovery URL, opc.tcp://host:port
 	Judge Judge
-	// Proven is called when a server has proven the key of the certificate that
+	// Proven is called when a server has proven the key of a certificate (DER) that
 	// Judge accepted, and before the user is named; an error ends the attempt. It
 	// may be nil.
-	Proven               func() error
+	Proven               func(leaf []byte) error
 	Identity             secureconv.Identity // the client's application certificate and key
 	ClientApplicationURI string              // the one in that certificate
 	User                 User                // nil is Anonymous

@@ -242,7 +242,7 @@ func TestProven(t *testing.T) {
 	target := u.target(t, nil)
 	refusal := errors.New("cannot be recorded")
 	var before []string
-	target.o.Proven = func() error { before = slices.Clone(u.requests); return refusal }
+	target.o.Proven = func([]byte) error { before = slices.Clone(u.requests); return refusal }
 	if _, err := target.Open(t.Context()); !errors.Is(err, refusal) || u.token != nil {
 		t.Errorf("got %v and token %v, want the refusal and no user", err, u.token)
 	}
@@ -250,7 +250,7 @@ func TestProven(t *testing.T) {
 		t.Errorf("it was told after %v", before)
 	}
 	called := false
-	target.o.Proven = func() error { called = true; return nil }
+	target.o.Proven = func([]byte) error { called = true; return nil }
 	u.created = func(r *ua.CreateSessionResponse) { r.ServerSignature.Signature[9] ^= 1 }
 	if _, err := target.Open(t.Context()); err == nil || called {
 		t.Errorf("a wrong signature: got %v, told of a proof: %v", err, called)
