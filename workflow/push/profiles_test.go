@@ -15,8 +15,6 @@ import (
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
-	"github.com/uapush/uapush/workflow/push"
-	"github.com/uapush/uapush/workflow/push/secureconv"
 	"github.com/uapush/uapush/workflow/push/sim"
 )
 
@@ -68,9 +66,9 @@ func newEndpoint(port int, group string) config.Desired {
 }
 
 // applyTo is a run of uapush apply against a server.
-func applyTo(t *testing.T, server *sim.Server, d config.Desired, change ...func(*push.Options)) (*workflow.State, error) {
+func applyTo(t *testing.T, server *sim.Server, d config.Desired) (*workflow.State, error) {
 	s := &workflow.State{
-		Target: target(t, server, change...), ServerURL: server.URL(), Desired: d, Issuer: testIssuer{t}, ReconnectWithin: 20 * time.Second,
+		Target: target(t, server), ServerURL: server.URL(), Desired: d, Issuer: testIssuer{t}, ReconnectWithin: 20 * time.Second,
 		Materials: workflow.Materials{
 			Self: client().Chain, Authority: func() (cert, crl []byte, err error) { return ca().cert.Raw, ca().crl, nil },
 		},
@@ -123,8 +121,7 @@ func profiled(t *testing.T, profile string) *sim.Server {
 // group, although that drops every Session at ApplyChanges.
 func TestApplyWithinSingleGroup(t *testing.T) {
 	server := profiled(t, "single-group")
-	traffic := &secureconv.Traffic{}
-	run, err := applyTo(t, server, newEndpoint(freePort(t), config.DefaultApplicationGroup), func(o *push.Options) { o.Traffic = traffic })
+	run, err := applyTo(t, server, newEndpoint(freePort(t), config.DefaultApplicationGroup))
 	if err != nil {
 		t.Fatal(err)
 	}

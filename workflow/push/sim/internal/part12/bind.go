@@ -32,11 +32,8 @@ func answer(in []any, err error, outputs ...any) space.Result {
 
 // bind ties the Object of an application to its state (7.10.3, 7.10.14).
 func (a *Application) bind(t *space.Tree) {
-	for _, path := range []string{
-		"CreateSelfSignedCertificate", "DeleteCertificate", "ResetToServerDefaults", "CertificateGroups/DefaultHttpsGroup",
-	} {
-		t.Omit(path)
-	}
+	t.Omit("CertificateGroups/DefaultHttpsGroup")
+	t.Omit("ResetToServerDefaults")
 	a.bindProperties(t)
 	a.bindMethods(t)
 	a.bindConfigurationFile(t.Child("ConfigurationFile"))
@@ -118,7 +115,19 @@ func (a *Application) setMulticast(on bool) error {
 }
 
 func (a *Application) bindMethods(t *space.Tree) {
-	t.Add("GetCertificates")
+	for _, path := range []string{"GetCertificates", "CreateSelfSignedCertificate", "DeleteCertificate"} {
+		t.Add(path)
+	}
+	t.Bind("CreateSelfSignedCertificate", func(_ context.Context, acc *space.Access, in []any) space.Result {
+		der, err := a.createSelfSigned(acc, selfSignedRequest{
+			Group: a.groupOf(in[0].(*ua.NodeID)), Type: typeOf(in[1].(*ua.NodeID)), Subject: in[2].(string),
+			DNSNames: in[3].([]string), IPAddresses: in[4].([]string), Days: in[5].(uint16), KeyBits: in[6].(uint16),
+		})
+		return answer(in, err, der)
+	})
+	t.Bind("DeleteCertificate", func(_ context.Context, acc *space.Access, in []any) space.Result {
+		return answer(in, a.deleteCertificate(acc, a.groupOf(in[0].(*ua.NodeID)), typeOf(in[1].(*ua.NodeID))))
+	})
 	t.Bind("ApplyChanges", func(_ context.Context, acc *space.Access, in []any) space.Result {
 		return answer(in, a.applyChanges(acc))
 	})

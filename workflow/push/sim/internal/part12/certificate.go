@@ -53,7 +53,7 @@ func (a *Application) updateCertificate(acc *space.Access, u certificateUpdate) 
 	for _, c := range chain {
 		s.Chain = append(s.Chain, c.Raw)
 	}
-	return a.change(acc, func(tx *transaction) { tx.stage(k, s) })
+	return a.change(acc, func(tx *transaction) { tx.stage(k, staged{slot: s}) })
 }
 
 // slot finds a slot by the first two arguments of a Method.
@@ -71,11 +71,18 @@ func (a *Application) slot(name string, kind config.NodeID) (slot, error) {
 // fits says whether a public key suits a CertificateType (7.8.4).
 func fits(key any, kind config.NodeID) bool {
 	k, ok := key.(*rsa.PublicKey)
-	if !ok {
-		return false
+	return ok && slices.Contains(keySizes(kind), k.N.BitLen())
+}
+
+// keySizes are the lengths of RSA keys that a CertificateType allows, in bits.
+func keySizes(kind config.NodeID) []int {
+	switch kind {
+	case config.TypeRsaMin:
+		return []int{1024, 2048}
+	case config.TypeRsaSha256, typeHTTPS:
+		return []int{2048, 3072, 4096}
 	}
-	sizes := map[config.NodeID][]int{config.TypeRsaMin: {1024, 2048}, config.TypeRsaSha256: {2048, 3072, 4096}}
-	return slices.Contains(sizes[kind], k.N.BitLen())
+	return nil
 }
 
 // keyFor finds the private key of a new certificate: the one that came with it,

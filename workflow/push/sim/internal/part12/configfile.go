@@ -54,7 +54,7 @@ func (a *Application) openConfiguration(acc *space.Access, mode byte) (uint32, e
 	if mode&modeWrite != 0 && d.opt.EmptyWriteStream {
 		data = nil
 	}
-	return d.newHandle(acc, handle{app: a, mode: mode, data: data, limit: d.opt.MaxConfigurationSize}), nil
+	return d.newHandle(acc, handle{app: a, mode: mode, data: data, limit: d.opt.MaxConfigurationSize})
 }
 
 // scheduled says whether an update of any application waits to be applied or confirmed.

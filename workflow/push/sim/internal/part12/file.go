@@ -52,12 +52,18 @@ func (d *Device) available(a *Application, group string, mode byte) error {
 	return nil
 }
 
-func (d *Device) newHandle(acc *space.Access, h handle) uint32 {
+// maxHandles bounds the memory of open files, each of which has its own content.
+const maxHandles = 100
+
+func (d *Device) newHandle(acc *space.Access, h handle) (uint32, error) {
+	if len(d.handles) >= maxHandles {
+		return 0, ua.StatusBadResourceUnavailable
+	}
 	d.last++
 	h.id, h.session, h.stop = d.last, acc.SessionID, func() bool { return true }
 	d.handles[h.id] = &h
 	d.rearm(&h)
-	return h.id
+	return h.id, nil
 }
 
 // rearm gives an open file another ActivityTimeout; after it the file is closed

@@ -44,7 +44,11 @@ func (a *Application) fillGroups() error {
 			if err != nil {
 				return err
 			}
-			der, err := a.selfSign(key)
+			c, err := a.firstCertificate(r.Name)
+			if err != nil {
+				return err
+			}
+			der, err := c.sign(key)
 			if err != nil {
 				return err
 			}

@@ -3,20 +3,17 @@ package part12
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/uapush/uapush/config"
 	"software.sslmate.com/src/go-pkcs12"
 )
 
@@ -189,34 +186,4 @@ func (a *Application) buildRequest(old slot, key *rsa.PrivateKey, text string) (
 			{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: extended},
 		},
 	}, key)
-}
-
-// selfSign makes the certificate of a first start (OPC 10000-6, 6.2.2).
-func (a *Application) selfSign(key *rsa.PrivateKey) ([]byte, error) {
-	subject, err := a.subject(slot{}, "")
-	if err != nil {
-		return nil, err
-	}
-	n, err := a.names(slot{})
-	if err != nil {
-		return nil, err
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, err
-	}
-	id := sha1.Sum(x509.MarshalPKCS1PublicKey(&key.PublicKey))
-	from := a.d.opt.Clock().Add(-24 * time.Hour)
-	extended := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	if a.kind == config.ApplicationClient {
-		extended = extended[1:]
-	}
-	t := &x509.Certificate{
-		SerialNumber: serial, Subject: subject, NotBefore: from, NotAfter: from.Add(selfSignedValidity),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment | x509.KeyUsageKeyEncipherment |
-			x509.KeyUsageDataEncipherment | x509.KeyUsageCertSign,
-		ExtKeyUsage: extended, BasicConstraintsValid: true, SubjectKeyId: id[:], AuthorityKeyId: id[:],
-		URIs: []*url.URL{n.uri}, DNSNames: n.dns, IPAddresses: n.ips,
-	}
-	return x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
 }

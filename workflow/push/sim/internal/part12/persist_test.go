@@ -129,7 +129,7 @@ func TestProperties(t *testing.T) {
 			t.Errorf("%s: got %v %v, want %v", path, got.Status, got.Value, want)
 		}
 	}
-	for _, path := range []string{"CreateSelfSignedCertificate", "DeleteCertificate", "ResetToServerDefaults", "CertificateGroups/DefaultHttpsGroup"} {
+	for _, path := range []string{"CertificateGroups/DefaultHttpsGroup", trustPath + "/UpdateFrequency"} {
 		if tree.ID(path) != nil {
 			t.Errorf("%s exists", path)
 		}

@@ -1,6 +1,7 @@
 package part12
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"maps"
 	"slices"
@@ -17,8 +18,16 @@ type transaction struct {
 	app     *Application
 	session string
 	trust   map[string]trustList
-	slots   map[slotKey]slot // Key and Chain only
-	queue   []slotKey        // slots in the order they were staged
+	slots   map[slotKey]staged
+	queue   []slotKey // slots in the order they were staged
+}
+
+// staged is what a slot will hold: Chain and Key only. Without a Chain it becomes
+// empty.
+type staged struct {
+	slot
+	made    bool            // by the server itself: 7.10.5 does not judge it
+	discard *rsa.PrivateKey // the pending key that goes with what the slot held (7.10.10)
 }
 
 type slotKey struct {
@@ -37,7 +46,7 @@ func (a *Application) begin(acc *space.Access) *transaction {
 }
 
 func (a *Application) newTransaction(acc *space.Access) *transaction {
-	return &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]slot{}}
+	return &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]staged{}}
 }
 
 // change makes a change that was judged: as a part of the Session's transaction,
@@ -61,7 +70,7 @@ func (tx *transaction) affectList(name string) {
 	}
 }
 
-func (tx *transaction) stage(k slotKey, s slot) {
+func (tx *transaction) stage(k slotKey, s staged) {
 	tx.slots[k] = s
 	tx.queue = append(slices.DeleteFunc(tx.queue, func(o slotKey) bool { return o == k }), k)
 	if d := &tx.app.diagnostics; !slices.Contains(d.Groups, k.group) {
@@ -137,15 +146,31 @@ func (a *Application) inconsistencies(tx *transaction) []TransactionError {
 		}
 	}
 	for _, k := range tx.queue {
-		c, err := x509.ParseCertificate(tx.slots[k].Chain[0])
-		if err == nil {
-			err = asError(a.checkOwn(k.group, c))
-		}
-		if err != nil {
-			errs = append(errs, TransactionError{Group: k.group, Status: statusOf(err), Message: "certificate " + digest(tx.slots[k].Chain[0])})
+		if err := a.applicable(k, tx.slots[k]); err != nil {
+			errs = append(errs, *err)
 		}
 	}
 	return errs
+}
+
+// applicable judges what a slot is to hold.
+func (a *Application) applicable(k slotKey, s staged) *TransactionError {
+	old := a.state.groups[k.group].Slots[k.kind]
+	switch {
+	case len(s.Chain) == 0 && a.needed(old):
+		return &TransactionError{Group: k.group, Status: ua.StatusBadInvalidState,
+			Message: "endpoints use the certificate " + digest(old.Chain[0])}
+	case len(s.Chain) == 0 || s.made:
+		return nil
+	}
+	c, err := x509.ParseCertificate(s.Chain[0])
+	if err == nil {
+		err = asError(a.checkOwn(k.group, c))
+	}
+	if err == nil {
+		return nil
+	}
+	return &TransactionError{Group: k.group, Status: statusOf(err), Message: "certificate " + digest(s.Chain[0])}
 }
 
 // commit puts a consistent transaction into force and stores it.
@@ -160,10 +185,10 @@ func (a *Application) commit(tx *transaction) error {
 	for k, s := range tx.slots {
 		g := next.groups[k.group]
 		s.Pending = g.Slots[k.kind].Pending
-		if s.Pending != nil && s.Pending.Equal(s.Key) {
+		if s.Pending != nil && (s.Pending == s.discard || s.Key != nil && s.Pending.Equal(s.Key)) {
 			s.Pending = nil
 		}
-		g.Slots[k.kind] = s
+		g.Slots[k.kind] = s.slot
 		c.Certificates = append(c.Certificates, k.group)
 	}
 	a.state = next

@@ -139,7 +139,7 @@ func (a *Application) openTrustList(acc *space.Access, name string, mode byte) (
 	if a.d.opt.Transactions == Staged {
 		a.begin(acc).affectList(name)
 	}
-	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeWrite, limit: a.uploadLimit()}), nil
+	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeWrite, limit: a.uploadLimit()})
 }
 
 // uploadLimit bounds memory only; CloseAndUpdate compares with MaxTrustListSize.
@@ -163,7 +163,7 @@ func (a *Application) readTrustList(acc *space.Access, name string, mask uint32)
 		return 0, err
 	}
 	data := a.state.groups[name].Trust.encode(mask)
-	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeRead, data: data}), nil
+	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeRead, data: data})
 }
 
 // updateTrustList is CloseAndUpdate: what was written joins the transaction, or is
