@@ -19,6 +19,7 @@ var matching = []Step{
 
 // Configuring is Update Configuration (7.7.6).
 var configuring = []Step{
+	guard{},     // before anybody is asked, and long before CloseAndUpdate
 	approve{},   // nothing is written that was not shown
 	upload{},    // what was shown is what is sent
 	reconnect{}, // the server may restart; only a new Session proves that it is reachable
@@ -74,10 +75,10 @@ func ApplyConfiguration() []Step { return list(planning, configuring) }
 func ApplySavedConfiguration() []Step { return list(matching, configuring) }
 
 // ApplyUnconfirmed stops after the upload; another process will confirm.
-func ApplyUnconfirmed() []Step { return list(planning, configuring[:2]) }
+func ApplyUnconfirmed() []Step { return list(planning, configuring[:3]) }
 
 // ApplySavedUnconfirmed is ApplyUnconfirmed for a saved plan.
-func ApplySavedUnconfirmed() []Step { return list(matching, configuring[:2]) }
+func ApplySavedUnconfirmed() []Step { return list(matching, configuring[:3]) }
 
 // Resume lists the steps that go on with a run that was cut off.
 func Resume() []Step {

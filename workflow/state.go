@@ -20,6 +20,7 @@ type State struct {
 	Edit      Edit           // instead of Desired: another way to say what should be
 	Saved     *plan.Plan     // instead of both: a plan made earlier
 	Earlier   *Earlier       // what is on record of the run that this one resumes
+	Guard     *Guarded       // who must stay able to get in; nil asks for no guard
 	Materials Materials
 	Issuer    pki.Issuer // nil where nothing may be issued
 	Approve   func(context.Context, plan.Plan) error

@@ -124,7 +124,7 @@ func stateWriters(t *testing.T) map[string][]string {
 			}
 		}
 	}
-	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
+	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Guard", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
 		if table[input] != nil {
 			t.Errorf("the input State.%s has a writer, %q", input, table[input])
 		}
@@ -218,8 +218,8 @@ func assignedFields(f *ast.FuncDecl) (names []string) {
 func TestObserverThatFails(t *testing.T) {
 	full := errors.New("the disk is full")
 	for _, s := range Apply() {
-		if s == (approve{}) {
-			continue // skipped here: there is nobody to ask
+		if s == (guard{}) {
+			continue // skipped here: nothing that exists is changed
 		}
 		bubble(t, s.Name(), func(t *testing.T) {
 			r := newRig(t)

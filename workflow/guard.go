@@ -1,0 +1,185 @@
+package workflow
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+)
+
+// Guarded says who must still be able to administer the server after the update.
+type Guarded struct {
+	Token     config.TokenType
+	Policies  []string // SecurityPolicyUris that this client supports
+	Confirmed []string // names that override the guard; see plan.LockOutError
+}
+
+// guard judges the resulting configuration before anybody is asked to approve it:
+// an endpoint that this operator can use remains (OPC 10000-12, 7.10.20).
+type guard struct{}
+
+func (guard) Name() string { return "guard against lock-out" }
+
+func (guard) Skip(s *State) string {
+	switch {
+	case s.Guard == nil || s.Session.ServerIdentity().Application != "":
+		return "it is not this server's endpoints that change"
+	case !slices.ContainsFunc(s.Plan.Changes, func(c plan.Change) bool { return c.Before != nil }):
+		return "nothing that exists is changed"
+	}
+	return ""
+}
+
+func (guard) Run(ctx context.Context, s *State) error {
+	op, err := s.operator(ctx)
+	if err != nil {
+		return err
+	}
+	stops, err := plan.LockOut(s.Base, s.Plan.Changes, op)
+	for _, stop := range stops {
+		s.note("afterwards: %s %s", stop.Name, stop.Why)
+	}
+	var locked *plan.LockOutError
+	if errors.As(err, &locked) && slices.Contains(s.Guard.Confirmed, locked.Name) {
+		s.note("%v; --confirm %s overrides this", err, locked.Name)
+		return nil
+	}
+	return err
+}
+
+// operator reads what the guard has to know: TrustLists and certificates of the
+// groups behind the endpoints that there are.
+func (s *State) operator(ctx context.Context) (plan.Operator, error) {
+	var groups []string
+	for _, settings := range s.Base.SecuritySettings {
+		if g := settings.CertificateGroupName; g != "" && !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
+	}
+	o, err := s.Session.Observe(ctx, groups)
+	if err != nil {
+		return plan.Operator{}, err
+	}
+	id := s.Session.ServerIdentity()
+	op := plan.Operator{
+		Token: s.Guard.Token, Policies: s.Guard.Policies, Port: portOf(id.EndpointURL), ServerTypes: fittingTypes(id.Certificate),
+	}
+	find := func(name string) *GroupObservation {
+		i := slices.IndexFunc(o.Groups, func(g GroupObservation) bool { return g.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return &o.Groups[i]
+	}
+	op.Trusts = func(group string) plan.Answer { return s.trusts(find(group)) }
+	op.Filled = func(group string, t config.NodeID) plan.Answer { return s.filled(group, t, find(group)) }
+	return op, nil
+}
+
+// trusts says whether the TrustList of a group trusts this client's certificate.
+func (s *State) trusts(g *GroupObservation) plan.Answer {
+	if g == nil || len(s.Materials.Self) == 0 {
+		return plan.Unknown
+	}
+	if len(s.Session.ServerIdentity().Certificate) > 0 && g.holds(s.Session.ServerIdentity().Certificate) {
+		return plan.Yes // the session at hand came about through this group
+	}
+	if !g.Inspected {
+		return plan.Unknown
+	}
+	if slices.ContainsFunc(g.TrustList.TrustedCertificates, func(der []byte) bool { return bytes.Equal(der, s.Materials.Self[0]) }) {
+		return plan.Yes
+	}
+	policy := pki.Policy{Time: s.now()}
+	for _, der := range g.TrustList.TrustedCertificates {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			policy.Trusted = append(policy.Trusted, c)
+		}
+	}
+	for _, der := range g.TrustList.IssuerCertificates {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			policy.Issuers = append(policy.Issuers, c)
+		}
+	}
+	for _, der := range slices.Concat(g.TrustList.TrustedCRLs, g.TrustList.IssuerCRLs) {
+		if l, err := x509.ParseRevocationList(der); err == nil {
+			policy.CRLs = append(policy.CRLs, l)
+		}
+	}
+	if policy.Verify(s.Materials.Self) != nil {
+		return plan.No
+	}
+	return plan.Yes
+}
+
+// holds says that a slot of the group has the certificate (DER).
+func (g *GroupObservation) holds(certificate []byte) bool {
+	for _, der := range g.Certificates {
+		if bytes.Equal(der, certificate) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *State) filled(group string, t config.NodeID, g *GroupObservation) plan.Answer {
+	if g != nil && g.CertificatesKnown {
+		if len(g.Certificates[t]) > 0 {
+			return plan.Yes
+		}
+		return plan.No
+	}
+	i := slices.IndexFunc(s.Base.CertificateGroups, func(r config.CertificateGroup) bool { return r.Name == group })
+	if i < 0 {
+		return plan.Unknown
+	}
+	r := s.Base.CertificateGroups[i]
+	for k, kind := range r.CertificateTypes {
+		if kind == t && k < len(r.CertificateAssigned) && r.CertificateAssigned[k] {
+			return plan.Yes
+		}
+	}
+	return plan.No
+}
+
+// fittingTypes are the CertificateTypes that a certificate would be valid for
+// (OPC 10000-12, 7.8.4.5 and 7.8.4.6).
+func fittingTypes(der []byte) []config.NodeID {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil
+	}
+	var out []config.NodeID
+	if bits := key.N.BitLen(); bits <= 2048 {
+		out = append(out, config.TypeRsaMin)
+	}
+	if bits := key.N.BitLen(); bits >= 2048 {
+		out = append(out, config.TypeRsaSha256)
+	}
+	return out
+}
+
+// portOf returns 0 where the URL does not say it.
+func portOf(endpointURL string) uint16 {
+	u, err := url.Parse(endpointURL)
+	if err != nil {
+		return 0
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(port)
+}
