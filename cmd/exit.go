@@ -13,6 +13,7 @@ import (
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/upkeep"
 )
 
 // The exit codes. They are part of the contract with scripts.
@@ -97,6 +98,8 @@ var (
 		is[*plan.DanglingError], is[*plan.ApplicationTypeError], is[*plan.LimitError], is[*plan.ConflictError],
 		is[*plan.SchemaError], is[*plan.InvalidError], is[*plan.ChangeError], is[*plan.NotFoundError], is[*plan.AmbiguousError],
 		is[*pki.FileError], is[*pki.SecretError], is[*fs.PathError],
+		is[*upkeep.UnknownError], is[*upkeep.AmbiguousError], is[*upkeep.UnfitError], is[*upkeep.FilledError], is[*upkeep.KeyFormatError],
+		is[*upkeep.LockoutError], is[*upkeep.NoCRLError], is[*upkeep.ChainError], is[*upkeep.SizeError], is[*upkeep.NotRejectedError],
 	}
 )
 

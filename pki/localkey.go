@@ -80,3 +80,39 @@ func NewRequest(key crypto.Signer, r Request) ([]byte, error) {
 	}
 	return der, nil
 }
+
+// ParseAnyKey reads an unencrypted private key of any kind, PKCS#8, PKCS#1 or
+// SEC 1, in PEM or DER. No error quotes any of the input.
+func ParseAnyKey(data []byte) (crypto.Signer, error) {
+	if block, _ := pem.Decode(data); block != nil && block.Type == "EC PRIVATE KEY" {
+		data = block.Bytes
+	} else if der, err := keyDER(data); err == nil {
+		data = der
+	} else {
+		return nil, err
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(data); err == nil {
+		if signer, ok := key.(crypto.Signer); ok {
+			return signer, nil
+		}
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(data); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParseECPrivateKey(data); err == nil {
+		return key, nil
+	}
+	return nil, errors.New("this is no private key in PKCS#8, PKCS#1 or SEC 1")
+}
+
+// CheckPair says whether a key belongs to a certificate (DER); else ErrMismatch.
+func CheckPair(certificate []byte, key crypto.Signer) error {
+	cert, err := x509.ParseCertificate(certificate)
+	if err != nil {
+		return err
+	}
+	if public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(key.Public()) {
+		return ErrMismatch
+	}
+	return nil
+}

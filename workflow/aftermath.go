@@ -14,6 +14,9 @@ import (
 // aftermath looks at the server after a failure and says what it saw. What was
 // not seen is not claimed.
 func (s *State) aftermath(ctx context.Context, cause error) error {
+	if s.keeping() {
+		return s.afterUpkeep(ctx, cause)
+	}
 	discarded := s.cancelStaged(ctx)
 	lists, certificates := s.written(discarded)
 	kept := lists+certificates > 0

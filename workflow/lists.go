@@ -56,6 +56,54 @@ var completing = []Step{
 	confirm{},
 }
 
+// Weighing reads groups and decides what they need; it changes nothing.
+var weighing = []Step{
+	connect{},
+	survey{}, // the groups, and their TrustLists and slots where they matter
+	decide{}, // everything that can be known to be wrong is said here
+}
+
+// Replacing is Update Certificates for groups that exist (7.7.2).
+var replacing = []Step{
+	consent{},     // nothing is written that was not shown
+	obtain{},      // before a transaction is open: a signer may take its time
+	writeLists{},  // before the certificates, which the server judges by them
+	changeSlots{}, // every slot that needs it
+	activate{},    // ApplyChanges, once for all of them
+	rejoin{},      // trusting the new certificate, and nothing else that is new
+	agree{},       // slots, endpoints and the channel say the same
+}
+
+// Survey lists the steps that read groups, trust lists and slots.
+func Survey() []Step { return list([]Step{connect{}, survey{}}) }
+
+// Diagnose lists the steps that read TransactionDiagnostics.
+func Diagnose() []Step { return list([]Step{connect{}, diagnose{}}) }
+
+// ApplyWaiting and CancelWaiting list the steps that end what an earlier Session
+// has left, on servers that keep it.
+func ApplyWaiting() []Step { return list([]Step{connect{}, sanction{}, applyWaiting{}, rediagnose{}}) }
+
+// CancelWaiting is ApplyWaiting with CancelChanges.
+func CancelWaiting() []Step {
+	return list([]Step{connect{}, sanction{}, cancelWaiting{}, rediagnose{}})
+}
+
+// Weigh lists the steps that find out what UpdateCertificates would do.
+func Weigh() []Step { return list(weighing) }
+
+// UpdateCertificates lists the steps of Update Certificates (7.7.2).
+func UpdateCertificates() []Step { return list(weighing, replacing) }
+
+// UpdateTrustList lists the steps of Update TrustList (7.7.3).
+func UpdateTrustList() []Step {
+	return list(weighing, []Step{consent{}, writeLists{}, activate{}, agree{}})
+}
+
+// RequestCertificates lists the steps that get signing requests, to be signed
+// elsewhere. The certificates come later, in another Session (7.10.10).
+func RequestCertificates() []Step { return list(weighing, []Step{request{}}) }
+
 // Plan lists the steps of a plan.
 func Plan() []Step { return list(planning) }
 

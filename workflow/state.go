@@ -46,6 +46,8 @@ type State struct {
 	VersionAfter config.VersionTime   // recheck
 	trustWritten map[string]standing  // trust
 	slotsFilled  map[slot]standing    // certify, or recount
+
+	Upkeep // instead of all that is about a plan
 }
 
 // Edit works out the configuration that should be from the one that is. It is
@@ -81,7 +83,7 @@ func (s *State) staged() bool {
 			return true
 		}
 	}
-	return false
+	return s.waitsForApply()
 }
 
 // disconnect closes the Session, also when the run was interrupted.

@@ -57,7 +57,7 @@ func TestDistinctPurposes(t *testing.T) {
 // in the field's comment has them write: methods of State that the step calls.
 var writersOf = map[string]string{
 	"Session":     "open disconnect", // connect; closing clears it
-	"Observation": "look",            // observe
+	"Observation": "look survey",     // observe, or survey
 	"File":        "look",
 	"Base":        "look",
 	"Outcome":     "concluded",                   // reconcile

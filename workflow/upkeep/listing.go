@@ -13,6 +13,7 @@ import (
 // Listing changes the TrustLists of the selected groups (OPC 10000-12, 7.7.3).
 type Listing struct {
 	Selection
+	Single bool // one group is meant: more than one need a name
 	Change func(have plan.TrustList, in Situation, g Group) (plan.TrustList, error)
 	Guard  Guard
 }
@@ -30,6 +31,11 @@ func (l Listing) Decide(in Situation) (Work, error) {
 	groups, err := l.groups(in)
 	if err != nil {
 		return Work{}, err
+	}
+	if l.Single && len(l.Groups) == 0 {
+		if _, err := l.OneGroup(in); err != nil {
+			return Work{}, err
+		}
 	}
 	w := start(in)
 	for _, g := range groups {

@@ -224,6 +224,12 @@ func Difference(before, after plan.TrustList) (added, removed []Member, mask uin
 	return added, removed, mask
 }
 
+// Within keeps the members of the lists that a mask names.
+func Within(members []Member, mask uint32) []Member {
+	masks := map[string]uint32{ListTrusted: 1, ListTrustedCRLs: 2, ListIssuers: 4, ListIssuerCRLs: 8}
+	return slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return masks[m.List]&mask == 0 })
+}
+
 func missingIn(ders, in [][]byte) [][]byte {
 	return without(ders, func(der []byte) bool { return containsDER(in, der) })
 }

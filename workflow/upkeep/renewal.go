@@ -246,18 +246,31 @@ func (i Installation) check(in Situation, g Group, t config.NodeID, cert *x509.C
 }
 
 // chains says whether a list has every issuer of a certificate up to a root.
-func chains(cert *x509.Certificate, l plan.TrustList) bool {
+func chains(cert *x509.Certificate, l plan.TrustList) bool { return missingIssuer(cert, l) == "" }
+
+// missingIssuer names the first issuer that a list lacks; "" is none.
+func missingIssuer(cert *x509.Certificate, l plan.TrustList) string {
 	for range pki.MaxChainLength {
 		issuer := issuerAmong(cert, slices.Concat(l.Trusted, l.Issuers, [][]byte{cert.Raw}))
 		if issuer == nil {
-			return false
+			return pki.Describe(cert).Issuer
 		}
 		if issuer.Equal(cert) {
-			return true
+			return ""
 		}
 		cert = issuer
 	}
-	return false
+	return pki.Describe(cert).Issuer
+}
+
+// MissingIssuer names the first issuer of a chain's leaf that a list lacks; "" is
+// none. A server judges by its list, not by the chain it is given (7.10.5).
+func MissingIssuer(chain [][]byte, l plan.TrustList) string {
+	cert, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return "nobody"
+	}
+	return missingIssuer(cert, l)
 }
 
 // UnfitError says that a certificate does not suit the slot.
@@ -325,5 +338,51 @@ func (d Deletion) Decide(in Situation) (Work, error) {
 		return w, nil
 	}
 	w.Certificates = append(w.Certificates, SlotChange{Group: g.Name, Type: t, Action: Delete, Old: old, Before: Brief(old)})
+	return w, nil
+}
+
+// Judged is a slot with what it needs.
+type Judged struct {
+	Group Group
+	Type  config.NodeID
+	Needs []Need
+}
+
+// Judge lists the selected slots and what they need, deciding nothing.
+func (r Renewal) Judge(in Situation) ([]Judged, error) {
+	groups, err := r.groups(in)
+	if err != nil {
+		return nil, err
+	}
+	var out []Judged
+	for _, g := range groups {
+		for _, t := range g.Types {
+			if r.takesType(t) {
+				out = append(out, Judged{g, t, r.needs(in, g, t)})
+			}
+		}
+	}
+	return out, nil
+}
+
+// Asking asks for a signing request for one slot.
+type Asking struct {
+	Selection
+	Subject string
+	SameKey bool
+}
+
+// Decide picks the slot.
+func (a Asking) Decide(in Situation) (Work, error) {
+	g, t, err := a.One(in)
+	if err != nil {
+		return Work{}, err
+	}
+	c := SlotChange{Group: g.Name, Type: t, Action: Renew, Key: ServerKey, Subject: a.Subject, Old: g.Certificates[t], Before: Brief(g.Certificates[t])}
+	if a.SameKey {
+		c.Key = SameKey
+	}
+	w := start(in)
+	w.Certificates = append(w.Certificates, c)
 	return w, nil
 }

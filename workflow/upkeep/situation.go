@@ -99,6 +99,28 @@ func (s Selection) groups(in Situation) ([]Group, error) {
 	return out, nil
 }
 
+// Among gives the selected groups, as found.
+func (s Selection) Among(in Situation) ([]Group, error) { return s.groups(in) }
+
+// OneGroup gives the only group that the selection can mean.
+func (s Selection) OneGroup(in Situation) (Group, error) {
+	groups, err := s.groups(in)
+	switch {
+	case err != nil:
+		return Group{}, err
+	case len(groups) == 1:
+		return groups[0], nil
+	}
+	var names []string
+	for _, g := range groups {
+		names = append(names, g.Name)
+	}
+	if len(names) == 0 {
+		return Group{}, &UnknownError{What: "CertificateGroup for", Name: "application certificates"}
+	}
+	return Group{}, &AmbiguousError{Among: names}
+}
+
 func (s Selection) takesType(t config.NodeID) bool {
 	return len(s.Types) == 0 || slices.Contains(s.Types, t)
 }
@@ -129,7 +151,7 @@ func (s Selection) One(in Situation) (Group, config.NodeID, error) {
 	case 1:
 		return found[0].g, found[0].t, nil
 	}
-	return Group{}, "", &AmbiguousError{Slots: names}
+	return Group{}, "", &AmbiguousError{Among: names}
 }
 
 func typesOf(groups []Group) []string {
@@ -161,12 +183,12 @@ func (e *UnknownError) Error() string {
 // Hint tells where the names are.
 func (e *UnknownError) Hint() string { return "uapush group list shows the groups and their types" }
 
-// AmbiguousError says that several slots are meant where one is needed.
-type AmbiguousError struct{ Slots []string }
+// AmbiguousError says that several groups or slots are meant where one is needed.
+type AmbiguousError struct{ Among []string }
 
 func (e *AmbiguousError) Error() string {
-	return "several slots could be meant: " + strings.Join(e.Slots, "; ")
+	return "one is needed, and several could be meant: " + strings.Join(e.Among, "; ")
 }
 
 // Hint tells how to name one.
-func (e *AmbiguousError) Hint() string { return "name one with --group and --type" }
+func (e *AmbiguousError) Hint() string { return "name it with --group, and a slot with --type as well" }

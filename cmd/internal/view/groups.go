@@ -1,0 +1,293 @@
+package view
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow/upkeep"
+)
+
+// groupRow is a CertificateGroup in few words.
+type groupRow struct {
+	Name         string          `json:"name"`
+	Purpose      config.NodeID   `json:"purpose,omitempty"`
+	Types        []config.NodeID `json:"types"`
+	Certificates int             `json:"certificates"` // filled slots, as far as known
+	Complete     bool            `json:"complete"`     // the server tells of every slot
+	Trusted      int             `json:"trusted"`
+	Issuers      int             `json:"issuers"`
+	CRLs         int             `json:"crls"`
+	Size         int             `json:"size"` // bytes of the trust list
+	Updated      time.Time       `json:"updated,omitzero"`
+	Rejected     *int            `json:"rejected,omitempty"`
+}
+
+// Groups shows the CertificateGroups of an application.
+func (v View) Groups(in upkeep.Situation) error {
+	rows := []groupRow{}
+	var names []string
+	for _, g := range in.Groups {
+		r := groupRow{
+			Name: g.Name, Purpose: g.Purpose, Types: append([]config.NodeID{}, g.Types...), Certificates: len(g.Certificates), Complete: g.Complete,
+			Trusted: len(g.Trust.Trusted), Issuers: len(g.Trust.Issuers), CRLs: len(g.Trust.TrustedCRLs) + len(g.Trust.IssuerCRLs),
+			Size: upkeep.Size(g.Trust), Updated: known(g.Updated),
+		}
+		if n := len(g.Rejected); g.RejectedKnown {
+			r.Rejected = &n
+		}
+		rows, names = append(rows, r), append(names, g.Name)
+	}
+	return v.Result(rows, func(t *Text) { t.groupRows(rows) }, names)
+}
+
+// known drops the times by which servers say that they do not know (OPC 10000-12, 7.8.2.1).
+func known(at time.Time) time.Time {
+	if at.Year() < 1970 {
+		return time.Time{}
+	}
+	return at.UTC()
+}
+
+func (t *Text) groupRows(groups []groupRow) {
+	var rows [][]string
+	for _, g := range groups {
+		filled := fmt.Sprintf("%d of %d", g.Certificates, len(g.Types))
+		if !g.Complete && len(g.Types) > 0 {
+			filled = "not told"
+		}
+		list := fmt.Sprintf("%d trusted, %d %s, %d %s", g.Trusted, g.Issuers, plural(g.Issuers, "issuer", "issuers"), g.CRLs, plural(g.CRLs, "CRL", "CRLs"))
+		if !g.Updated.IsZero() {
+			list += ", of " + g.Updated.Format(time.DateOnly)
+		}
+		if g.Rejected != nil && *g.Rejected > 0 {
+			list += fmt.Sprintf(" · %d rejected", *g.Rejected)
+		}
+		rows = append(rows, []string{Clean(g.Name), config.PurposeName(g.Purpose), strings.Join(typeNames(g.Types), ", "), filled, list})
+	}
+	t.Rows([]string{"GROUP", "PURPOSE", "TYPES", "CERTIFICATES", "TRUST LIST"}, rows)
+}
+
+// Slot is a certificate slot with what it holds and needs.
+type Slot struct {
+	Group       string           `json:"group"`
+	Type        config.NodeID    `json:"type"`
+	Empty       bool             `json:"empty"`
+	Known       bool             `json:"known"` // the server, or an endpoint, told
+	Certificate *pki.Description `json:"certificate,omitempty"`
+	Needs       []upkeep.Need    `json:"needs,omitempty"`
+	Endpoints   []string         `json:"endpoints,omitempty"` // that show it
+}
+
+// SlotOf describes a slot.
+func SlotOf(g upkeep.Group, typ config.NodeID, needs []upkeep.Need, endpoints []string) Slot {
+	der := g.Certificates[typ]
+	s := Slot{Group: g.Name, Type: typ, Empty: len(der) == 0, Known: g.Complete || len(der) > 0, Needs: needs, Endpoints: endpoints}
+	if c, err := x509.ParseCertificate(der); err == nil {
+		d := pki.Describe(c)
+		s.Certificate = &d
+	}
+	return s
+}
+
+// Slots lists certificate slots.
+func (v View) Slots(slots []Slot) error {
+	var names []string
+	for _, s := range slots {
+		names = append(names, s.Group+" "+config.CertificateTypeName(s.Type))
+	}
+	return v.Result(append([]Slot{}, slots...), func(t *Text) {
+		if len(slots) == 0 {
+			t.Line("No slot needs anything.")
+			return
+		}
+		var rows [][]string
+		for _, s := range slots {
+			rows = append(rows, s.row(t))
+		}
+		t.Rows([]string{"GROUP", "TYPE", "VALID UNTIL", "SHA-256", "STATE", "SUBJECT"}, rows)
+	}, names)
+}
+
+func (s Slot) row(t *Text) []string {
+	row := []string{Clean(s.Group), config.CertificateTypeName(s.Type), "", "", s.state(), ""}
+	if c := s.Certificate; c != nil {
+		row[2], row[3], row[5] = c.NotAfter.Format(time.DateOnly), c.SHA256[:16]+"…", Clean(c.Subject)
+		if c.SelfSigned {
+			row[5] += " (self-signed)"
+		} else {
+			row[5] += ", by " + Clean(c.Issuer)
+		}
+	}
+	return row
+}
+
+func (s Slot) state() string {
+	if !s.Known {
+		return "not told"
+	}
+	var words []string
+	for _, n := range s.Needs {
+		words = append(words, string(n.Reason))
+	}
+	if len(words) == 0 {
+		return "ok"
+	}
+	return strings.Join(words, ", ")
+}
+
+// SlotDetails shows slots with everything there is to say.
+func (v View) SlotDetails(slots []Slot) error {
+	var names []string
+	for _, s := range slots {
+		if s.Certificate != nil {
+			names = append(names, s.Certificate.SHA256)
+		}
+	}
+	return v.Result(append([]Slot{}, slots...), func(t *Text) {
+		for i, s := range slots {
+			if i > 0 {
+				t.Line("")
+			}
+			t.slot(s)
+		}
+	}, names)
+}
+
+func (t *Text) slot(s Slot) {
+	t.Line("%s of %s", config.CertificateTypeName(s.Type), Clean(s.Group))
+	switch {
+	case s.Certificate != nil:
+		t.certificate(*s.Certificate)
+	case s.Known:
+		t.Line("the slot is empty")
+	default:
+		t.Line("the server does not tell which certificate is there")
+	}
+	var rows [][]string
+	for _, n := range s.Needs {
+		rows = append(rows, []string{t.paint(yellow, "needs"), Clean(fmt.Sprintf("another one, %s: %s", n.Reason, n.Text))})
+	}
+	for _, e := range s.Endpoints {
+		rows = append(rows, []string{"shown by", Clean(e)})
+	}
+	t.Rows(nil, rows)
+}
+
+// trustEntry is a certificate or CRL of a trust list.
+type trustEntry struct {
+	upkeep.Member
+	Certificate *pki.Description `json:"certificate,omitempty"`
+	Notes       []string         `json:"notes,omitempty"`
+}
+
+type trustListView struct {
+	Group   string       `json:"group"`
+	Updated time.Time    `json:"updated,omitzero"`
+	Size    int          `json:"size"`
+	Limit   uint32       `json:"limit,omitempty"`
+	Entries []trustEntry `json:"entries"`
+}
+
+// TrustLists shows the trust lists of groups.
+func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation) error {
+	lists := []trustListView{}
+	var names []string
+	for _, g := range groups {
+		l := trustListView{Group: g.Name, Updated: known(g.Updated), Size: upkeep.Size(g.Trust), Limit: in.MaxTrustListSize, Entries: []trustEntry{}}
+		for _, m := range upkeep.Members(g.Trust) {
+			l.Entries = append(l.Entries, entryOf(m, g, in))
+			names = append(names, m.SHA256)
+		}
+		lists = append(lists, l)
+	}
+	return v.Result(lists, func(t *Text) {
+		for i, l := range lists {
+			if i > 0 {
+				t.Line("")
+			}
+			t.trustList(l)
+		}
+	}, names)
+}
+
+func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation) trustEntry {
+	e := trustEntry{Member: m}
+	if c, err := x509.ParseCertificate(m.DER); err == nil {
+		d := pki.Describe(c)
+		e.Certificate = &d
+		if c.IsCA {
+			e.Notes = append(e.Notes, "CA")
+		}
+	}
+	if len(in.Self) > 0 && m.SHA256 == pki.Fingerprint(in.Self[0]) {
+		e.Notes = append(e.Notes, "this client")
+	}
+	if slices.ContainsFunc(upkeep.WithoutCRL(g.Trust), func(o upkeep.Member) bool { return o.SHA256 == m.SHA256 }) {
+		e.Notes = append(e.Notes, "no CRL")
+	}
+	if !m.Until.IsZero() && in.Now.After(m.Until) {
+		e.Notes = append(e.Notes, "out of date")
+	}
+	return e
+}
+
+func (t *Text) trustList(l trustListView) {
+	limit := "no limit"
+	if l.Limit > 0 {
+		limit = fmt.Sprintf("%d allowed", l.Limit)
+	}
+	t.Line("trust list of %s: %d bytes, %s", Clean(l.Group), l.Size, limit)
+	if len(l.Entries) == 0 {
+		t.Line("It is empty: nobody is trusted.")
+		return
+	}
+	var rows [][]string
+	for _, e := range l.Entries {
+		until := ""
+		if !e.Until.IsZero() {
+			until = e.Until.Format(time.DateOnly)
+		}
+		rows = append(rows, []string{listWord(e.List), until, e.SHA256[:16] + "…", strings.Join(e.Notes, ", "), Clean(e.Subject)})
+	}
+	t.Rows([]string{"LIST", "UNTIL", "SHA-256", "NOTES", "SUBJECT"}, rows)
+}
+
+func listWord(list string) string {
+	return map[string]string{
+		upkeep.ListTrusted: "trusted", upkeep.ListTrustedCRLs: "trusted CRL", upkeep.ListIssuers: "issuer", upkeep.ListIssuerCRLs: "issuer CRL",
+	}[list]
+}
+
+// Rejected shows the certificates that groups have turned away.
+func (v View) Rejected(groups []upkeep.Group) error {
+	type rejected struct {
+		Group string `json:"group"`
+		pki.Description
+	}
+	list := []rejected{}
+	var names []string
+	for _, g := range groups {
+		for _, der := range g.Rejected {
+			if c, err := x509.ParseCertificate(der); err == nil {
+				list = append(list, rejected{g.Name, pki.Describe(c)})
+				names = append(names, pki.Fingerprint(der))
+			}
+		}
+	}
+	return v.Result(list, func(t *Text) {
+		if len(list) == 0 {
+			t.Line("No certificate is listed as rejected.")
+			return
+		}
+		var rows [][]string
+		for _, r := range list {
+			rows = append(rows, []string{Clean(r.Group), r.SHA256, r.NotAfter.Format(time.DateOnly), Clean(r.ApplicationURI), Clean(r.Subject)})
+		}
+		t.Rows([]string{"GROUP", "SHA-256", "UNTIL", "APPLICATIONURI", "SUBJECT"}, rows)
+	}, names)
+}

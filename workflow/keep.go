@@ -1,0 +1,100 @@
+package workflow
+
+import (
+	"context"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/workflow/upkeep"
+)
+
+// Upkeep is what the steps of Update Certificates and Update TrustList (OPC
+// 10000-12, 7.7.2, 7.7.3) share beside the rest of State. Each field has one
+// writer, as there.
+type Upkeep struct {
+	// Inputs.
+	//
+	// Decide says what to do, from what was read. It is how commands differ.
+	Decide func(upkeep.Situation) (upkeep.Work, error)
+	// Reads says what Decide needs to know of a group.
+	Reads func(upkeep.Group) Parts
+	// Consent shows Work to whoever has to agree; nil is agreed beforehand.
+	Consent func(context.Context, upkeep.Work) error
+	// Accept is told of a certificate that this run gives the server, before it
+	// comes into force: the server may show it from then on.
+	Accept func(der []byte)
+	// Key is the private key that comes with an upkeep.Install, if any.
+	Key []byte
+
+	Situation upkeep.Situation      // survey
+	Endpoints []EndpointCertificate // survey
+	Work      upkeep.Work           // decide
+	Requests  []Request             // request
+	obtained  map[slot]slotMaterial // obtain
+	// What the server took.
+	listsWritten map[string]standing // write lists
+	slotsChanged map[slot]standing   // change slots
+	selfMade     map[slot][]byte     // change slots: what the server made, DER
+	// Rejoined is whom a new Session reached after the changes.
+	Rejoined    *ServerIdentity        // rejoin, or the look after a failure
+	Verified    bool                   // agree
+	Transaction TransactionDiagnostics // diagnose
+}
+
+// slotMaterial is what goes into a slot.
+type slotMaterial struct {
+	chain  [][]byte // leaf first
+	format string   // of key
+	key    []byte   // where this client made it; wiped after use
+}
+
+// Request is a signing request (PKCS#10, DER) for a slot.
+type Request struct {
+	Group string
+	Type  config.NodeID
+	CSR   []byte
+}
+
+// keeping says that the run is one of upkeep.
+func (s *State) keeping() bool { return s.Decide != nil }
+
+// Certificates returns the Session's roles for certificates.
+func (s *State) certificates() (CertificateSession, error) {
+	c, ok := s.Session.(CertificateSession)
+	if !ok {
+		return nil, errNoRoles
+	}
+	return c, nil
+}
+
+// SlotTaken says whether the server took a change of a slot, and the certificate
+// (DER, the leaf) that went into it.
+func (s *State) SlotTaken(group string, typ config.NodeID) (der []byte, taken bool) {
+	k := slot{group, typ}
+	return s.newLeaf(k), s.slotsChanged[k] != 0
+}
+
+// newLeaf is the certificate that goes into a slot; nil where it is emptied.
+func (s *State) newLeaf(k slot) []byte {
+	if m := s.obtained[k]; len(m.chain) > 0 {
+		return m.chain[0]
+	}
+	return s.selfMade[k]
+}
+
+// ListTaken says whether the server took the TrustList of a group.
+func (s *State) ListTaken(group string) bool { return s.listsWritten[group] != 0 }
+
+// waitsForApply says whether an upkeep change is staged.
+func (u *Upkeep) waitsForApply() bool {
+	for _, at := range u.listsWritten {
+		if at == waiting {
+			return true
+		}
+	}
+	for _, at := range u.slotsChanged {
+		if at == waiting {
+			return true
+		}
+	}
+	return false
+}

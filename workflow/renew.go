@@ -1,0 +1,277 @@
+package workflow
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow/upkeep"
+)
+
+// obtain has certificates issued for the slots that are renewed (OPC 10000-12,
+// 7.7.4, steps 3 and 4). No transaction is open meanwhile: a signer may take its
+// time, and its refusal leaves nothing behind but a key that nobody uses.
+type obtain struct{}
+
+func (obtain) Name() string { return "obtain certificates" }
+
+func (obtain) Skip(s *State) string {
+	for _, c := range s.Work.Certificates {
+		if c.Action == upkeep.Renew || c.Action == upkeep.Install {
+			return ""
+		}
+	}
+	return "no certificate is needed"
+}
+
+func (obtain) Run(ctx context.Context, s *State) error {
+	got := map[slot]slotMaterial{}
+	for _, c := range s.Work.Certificates {
+		var m slotMaterial
+		var err error
+		switch c.Action {
+		case upkeep.Renew:
+			m, err = s.renewed(ctx, c)
+		case upkeep.Install:
+			m = slotMaterial{chain: c.Given, format: c.KeyFormat, key: s.Key}
+		}
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+		}
+		got[slot{c.Group, c.Type}] = m
+	}
+	s.obtained = got
+	return nil
+}
+
+// renewed gets a signing request and has it signed.
+func (s *State) renewed(ctx context.Context, c upkeep.SlotChange) (slotMaterial, error) {
+	if s.Issuer == nil {
+		return slotMaterial{}, ErrNoIssuer
+	}
+	r, err := s.wanted(c)
+	if err != nil {
+		return slotMaterial{}, err
+	}
+	var key crypto.Signer
+	var csr []byte
+	if c.Key == upkeep.LocalKey {
+		if key, err = localKey(c); err != nil {
+			return slotMaterial{}, err
+		}
+		csr, err = pki.NewRequest(key, r)
+	} else {
+		csr, err = s.serverRequest(ctx, c)
+	}
+	if err != nil {
+		return slotMaterial{}, err
+	}
+	chain, err := s.Issuer.Issue(ctx, csr, r)
+	if err != nil {
+		return slotMaterial{}, err
+	}
+	if err := pki.CheckIssued(chain, csr, r.ApplicationURI, s.now()); err != nil {
+		return slotMaterial{}, err
+	}
+	if missing := s.unlisted(c.Group, chain); missing != "" {
+		return slotMaterial{}, &UnlistedIssuerError{Group: c.Group, Issuer: missing}
+	}
+	m := slotMaterial{chain: chain, format: c.KeyFormat}
+	if key != nil {
+		m.key, err = pki.EncodePrivateKey(c.KeyFormat, key, chain)
+	}
+	return m, err
+}
+
+// serverRequest is CreateSigningRequest. A new key needs entropy from us (7.10.10).
+func (s *State) serverRequest(ctx context.Context, c upkeep.SlotChange) ([]byte, error) {
+	r := SigningRequest{Group: c.Group, Type: c.Type, Subject: c.Subject, RegenerateKey: c.Key == upkeep.ServerKey}
+	if r.RegenerateKey {
+		r.Nonce = make([]byte, nonceLength)
+		if _, err := rand.Read(r.Nonce); err != nil {
+			return nil, err
+		}
+	}
+	return s.Session.CreateSigningRequest(ctx, r)
+}
+
+// request gets signing requests and leaves them to be signed elsewhere. The server
+// keeps the new keys until their certificates come (7.10.10).
+type request struct{}
+
+func (request) Name() string { return "request signing" }
+
+func (request) Run(ctx context.Context, s *State) error {
+	var made []Request
+	for _, c := range s.Work.Certificates {
+		csr, err := s.serverRequest(ctx, c)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+		}
+		made = append(made, Request{Group: c.Group, Type: c.Type, CSR: csr})
+	}
+	s.Requests = made
+	return nil
+}
+
+// localKey makes the key that a slot's type asks for.
+func localKey(c upkeep.SlotChange) (crypto.Signer, error) {
+	name := config.CertificateTypeName(c.Type)
+	if !strings.HasPrefix(name, "Ecc") {
+		return pki.GenerateKey(c.Bits)
+	}
+	switch name {
+	case "EccNistP256":
+		name = "P-256"
+	case "EccNistP384":
+		name = "P-384"
+	}
+	return pki.GenerateCurveKey(name) // refuses the curves that it does not know
+}
+
+// wanted says what the issuer is to certify beside the key.
+func (s *State) wanted(c upkeep.SlotChange) (pki.Request, error) {
+	r := pki.Request{
+		ApplicationURI: s.Situation.ApplicationURI, DNSNames: c.DNSNames, Validity: c.Validity, Server: s.Situation.IsServer,
+		Slot: pki.Slot{Server: s.ServerURL, Group: c.Group, Type: config.CertificateTypeName(c.Type)},
+	}
+	if c.Subject != "" {
+		var err error
+		if r.Subject, err = pki.ParseSubject(c.Subject); err != nil {
+			return r, err
+		}
+	}
+	for _, text := range c.IPAddresses {
+		ip := net.ParseIP(text)
+		if ip == nil {
+			return r, fmt.Errorf("%q is no IP address", text)
+		}
+		r.IPAddresses = append(r.IPAddresses, ip)
+	}
+	return r, nil
+}
+
+// unlisted names the issuer of a new certificate that the group's TrustList will
+// not have: the server would refuse the certificate.
+func (s *State) unlisted(group string, chain [][]byte) string {
+	g := groupIn(s.Situation, group)
+	if !g.ForApplications() {
+		return ""
+	}
+	list := g.Trust
+	for _, l := range s.Work.TrustLists {
+		if l.Group == group {
+			list = l.After
+		}
+	}
+	return upkeep.MissingIssuer(chain, list)
+}
+
+// UnlistedIssuerError says that the signer's CA was not announced, so that its
+// certificate could not be shown before anything was written.
+type UnlistedIssuerError struct{ Group, Issuer string }
+
+func (e *UnlistedIssuerError) Error() string {
+	return fmt.Sprintf("the new certificate is issued by %s, which the trust list of %s does not have", e.Issuer, e.Group)
+}
+
+// Hint tells how to go on.
+func (e *UnlistedIssuerError) Hint() string {
+	return "give the signer's CAs up to the root, with their CRLs, with --issuers FILE; nothing was changed on the server"
+}
+
+// writeLists writes the TrustLists (7.7.3), before the certificates that are
+// judged by them.
+type writeLists struct{}
+
+func (writeLists) Name() string { return "write trust lists" }
+func (writeLists) Mutates()     {}
+
+func (writeLists) Skip(s *State) string {
+	if len(s.Work.TrustLists) == 0 {
+		return "the trust lists are as they should be"
+	}
+	return ""
+}
+
+func (writeLists) Run(ctx context.Context, s *State) error {
+	s.listsWritten = map[string]standing{}
+	for _, l := range s.Work.TrustLists {
+		required, err := s.Session.WriteTrustList(ctx, l.Group, written(l))
+		if err != nil {
+			return fmt.Errorf("trust list of %s: %w", l.Group, err)
+		}
+		if s.listsWritten[l.Group], err = s.applyUnlessTransactional(ctx, required); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeSlots puts certificates into their slots (7.7.4, step 5), or takes them out.
+type changeSlots struct{}
+
+func (changeSlots) Name() string { return "update certificates" }
+func (changeSlots) Mutates()     {}
+
+func (changeSlots) Skip(s *State) string {
+	if len(s.Work.Certificates) == 0 {
+		return "no certificate is changed"
+	}
+	return ""
+}
+
+func (changeSlots) Run(ctx context.Context, s *State) error {
+	s.slotsChanged, s.selfMade = map[slot]standing{}, map[slot][]byte{}
+	session, err := s.certificates()
+	if err != nil {
+		return err
+	}
+	for _, c := range s.Work.Certificates {
+		k := slot{c.Group, c.Type}
+		required, err := s.changeSlot(ctx, session, c)
+		if err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+		}
+		if s.slotsChanged[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeSlot calls the method of an action. Whoever judges the server is told of
+// the new certificate first: a server without transactions uses it at once.
+func (s *State) changeSlot(ctx context.Context, session CertificateSession, c upkeep.SlotChange) (required bool, err error) {
+	m := s.obtained[slot{c.Group, c.Type}]
+	switch c.Action {
+	case upkeep.Delete:
+		return true, session.DeleteCertificate(ctx, c.Group, c.Type)
+	case upkeep.SelfSigned:
+		der, err := session.CreateSelfSignedCertificate(ctx, SelfSignedRequest{
+			Group: c.Group, Type: c.Type, Subject: c.Subject, DNSNames: c.DNSNames, IPAddresses: c.IPAddresses,
+			LifetimeInDays: uint16(min(c.Validity.Hours()/24, 65535)), KeySizeInBits: uint16(c.Bits),
+		})
+		if err == nil {
+			s.selfMade[slot{c.Group, c.Type}] = der
+			s.accept(der)
+		}
+		return true, err
+	}
+	defer clear(m.key)
+	s.accept(m.chain[0])
+	return session.UpdateCertificate(ctx, CertificateUpdate{
+		Group: c.Group, Type: c.Type, Certificate: m.chain[0], Issuers: m.chain[1:], PrivateKeyFormat: m.format, PrivateKey: m.key,
+	})
+}
+
+func (s *State) accept(der []byte) {
+	if s.Accept != nil {
+		s.Accept(der)
+	}
+}
