@@ -21,8 +21,10 @@ import (
 
 // startPeer is the command peer KIND: something that listens at PEER_URL and is
 // no server to be managed. http answers like a web server, silent never, closed
-// listens no more, malformed gives an answer to another question; unsecured is an OPC UA server without security, and the other
-// kinds are servers whose certificate breaks one rule. PEER_PIN pins it.
+// listens no more, malformed gives an answer to another question, painter uses
+// words that a terminal would obey, unsecured is an OPC UA server without
+// security, and the other kinds are servers whose certificate breaks one rule.
+// PEER_PIN pins it.
 func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: peer KIND")
@@ -43,6 +45,8 @@ func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 		r.servePeer(l, nil)
 	case "unsecured":
 		r.servePeer(l, endpointsWithout)
+	case "painter":
+		r.servePeer(l, painted)
 	default:
 		id := r.peerIdentity(ts, kind)
 		r.setenv(ts, "PEER_PIN", "sha256:"+pki.Fingerprint(id.Leaf()))
@@ -130,7 +134,11 @@ func (r *rig) servePeer(l net.Listener, endpoints func(url string) []*ua.Endpoin
 					}
 					return &ua.GetEndpointsResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK), Endpoints: endpoints(url)}
 				case *ua.FindServersRequest:
-					return &ua.FindServersResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK)}
+					resp := &ua.FindServersResponse{ResponseHeader: secureconv.ResponseHeader(req, ua.StatusOK)}
+					for _, e := range endpoints(url) {
+						resp.Servers = append(resp.Servers, e.Server)
+					}
+					return resp
 				}
 				return secureconv.Fault(req, ua.StatusBadServiceUnsupported)
 			},
@@ -140,6 +148,16 @@ func (r *rig) servePeer(l net.Listener, endpoints func(url string) []*ua.Endpoin
 		cancel()
 		<-done
 	})
+}
+
+// painted are endpoints whose words would paint on a terminal.
+func painted(url string) []*ua.EndpointDescription {
+	e := endpointsWithout(url)[0]
+	e.EndpointURL += "/\x1b[2J"
+	e.SecurityPolicyURI += "\x1b[31m"
+	e.Server.ApplicationURI += "\x1b]0;title\a"
+	e.Server.ApplicationName = ua.NewLocalizedText("peer\u202e\r\nOK")
+	return []*ua.EndpointDescription{e}
 }
 
 func endpointsWith(url string, leaf []byte) []*ua.EndpointDescription {
