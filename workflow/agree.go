@@ -161,6 +161,7 @@ func (s *State) afterUpkeep(ctx context.Context, cause error) error {
 	}
 	if lists+slots == 0 {
 		p.Observed, p.Unchanged = "The server is as it was: trust lists and certificates are the old ones.", true
+		p.Next = ""
 		return p
 	}
 	p.Observed = fmt.Sprintf("%d of %d trust lists and %d of %d certificates have changed; the others are as they were.",
