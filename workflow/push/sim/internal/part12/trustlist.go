@@ -136,10 +136,11 @@ func (a *Application) openTrustList(acc *space.Access, name string, mode byte) (
 	if err := a.d.available(a, name, mode); err != nil {
 		return 0, err
 	}
-	if a.d.opt.Transactions == Staged {
+	id, err := a.d.newHandle(acc, handle{app: a, group: name, mode: modeWrite, limit: a.uploadLimit()})
+	if err == nil && a.d.opt.Transactions == Staged {
 		a.begin(acc).affectList(name)
 	}
-	return a.d.newHandle(acc, handle{app: a, group: name, mode: modeWrite, limit: a.uploadLimit()})
+	return id, err
 }
 
 // uploadLimit bounds memory only; CloseAndUpdate compares with MaxTrustListSize.
@@ -269,11 +270,12 @@ func (a *Application) setTrust(name string, l trustList) error {
 	a.state = before.clone()
 	g := a.state.groups[name]
 	g.Trust, g.Updated = l, a.d.opt.Clock()
+	left := a == a.d.server && a.d.configured(a.state)
 	if err := a.d.save(); err != nil {
-		a.state = before
+		a.state, a.d.setup = before, a.d.setup || left
 		return err
 	}
-	a.changed(Change{Trust: []string{name}, Setup: a == a.d.server && a.d.setupIn(before) != a.d.inSetup()})
+	a.changed(Change{Trust: []string{name}, Setup: left})
 	return nil
 }
 
