@@ -66,6 +66,7 @@ type Limits struct {
 	MaxTrustListSize   uint32        // bytes; 65535
 	MaxConnections     int           // per endpoint; 1000
 	ContinuationPoints int           // per Session; 8
+	ShutdownDelay      time.Duration // between ResetToServerDefaults and the restart; 1 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -77,6 +78,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.MaxTrustListSize, 65535)
 	orDefault(&l.MaxConnections, 1000)
 	orDefault(&l.ContinuationPoints, 8)
+	orDefault(&l.ShutdownDelay, time.Second)
 	return l
 }
 

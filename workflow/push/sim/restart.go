@@ -33,7 +33,7 @@ func (s *Server) reopen(dev *part12.Device) error {
 	if err != nil {
 		return err
 	}
-	return s.open(host, binding{}, dev)
+	return s.open(host, s.first, dev)
 }
 
 // goAway closes all ports, lets what is being answered have its answer, and comes
@@ -64,6 +64,18 @@ func (s *Server) goAway(downtime time.Duration) error {
 		return nil
 	}
 	return s.reopen(s.device())
+}
+
+// restartAfterReset restarts at the time that was announced, with the state of a
+// first start (OPC 10000-12, 7.10.13).
+func (s *Server) restartAfterReset() error {
+	s.mu.RLock()
+	delay := time.Until(s.down)
+	s.mu.RUnlock()
+	if !s.wait(delay) {
+		return nil
+	}
+	return s.goAway(0)
 }
 
 // later runs a restart from within a call, or from within a change of the state.

@@ -24,7 +24,8 @@ type Server struct {
 	faults    faults
 	listeners listeners
 	sessions  sessions
-	host      string // that clients on this machine use
+	host      string  // that clients on this machine use
+	first     binding // of the endpoint of a new state
 
 	restarting sync.Mutex // held while the server is down; guards closed
 	background sync.WaitGroup
@@ -41,6 +42,7 @@ type Server struct {
 	spawn  func(f func(ctx context.Context)) // runs f in this life
 	stop   context.CancelFunc
 	closed bool
+	down   time.Time // when an announced restart comes; zero: none is
 }
 
 // Start loads or makes the state and listens. The server runs until ctx ends or
@@ -99,6 +101,7 @@ func (s *Server) start() error {
 	if !bound.IP.IsUnspecified() { // also of a host name: it must not listen everywhere after a restart
 		key.network = bound.IP.String()
 	}
+	s.first = key
 	s.listeners.serving = map[binding]*listener{}
 	s.listeners.prepared = map[binding]net.Listener{key: first}
 	err = s.open(host, key, nil)
@@ -122,7 +125,7 @@ func (s *Server) open(host string, first binding, dev *part12.Device) error {
 	dev.Attach(nodes)
 	s.describe(nodes, time.Now().UTC())
 	s.mu.Lock()
-	s.dev, s.nodes = dev, nodes
+	s.dev, s.nodes, s.down = dev, nodes, time.Time{}
 	s.begin()
 	s.mu.Unlock()
 	s.sessions.mu.Lock()
@@ -146,7 +149,8 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	}
 	limits := s.options.Limits
 	return part12.Options{
-		Dir: s.options.Dir, AcceptClients: s.options.AcceptClients, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
+		Unadministered: !s.accounts.anyAdmin() && len(s.options.AdminClients) == 0,
+		Dir:            s.options.Dir, AcceptClients: s.options.AcceptClients, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
 		Prepare: s.listeners.prepare, GenerateKey: s.options.GenerateKey, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
 		First: part12.FirstStart{
 			ApplicationURI: s.options.ApplicationURI, Hostnames: names, NetworkName: first.network, Port: first.port,
@@ -157,6 +161,13 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 
 // changed follows a change of the configuration, certificates or TrustLists.
 func (s *Server) changed(c part12.Change) {
+	if c.Reset {
+		s.mu.Lock()
+		s.down = time.Now().Add(s.options.Limits.ShutdownDelay)
+		s.mu.Unlock()
+		s.later(s.restartAfterReset)
+		return
+	}
 	if down := cmp.Or(s.options.Downtime, s.profile.downtime); c.Updated && down > 0 {
 		s.later(func() error { return s.goAway(down) })
 		return

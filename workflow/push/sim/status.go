@@ -31,16 +31,24 @@ func (s *Server) describe(sp *space.Space, started time.Time) {
 	server.Value("ServiceLevel", good(byte(255)))
 	server.Value("Auditing", good(false))
 	server.Value("ServerStatus", func() (any, ua.StatusCode) {
+		seconds, reason := s.shutdown()
 		return ua.NewExtensionObject(&ua.ServerStatusDataType{
-			StartTime: started, CurrentTime: time.Now().UTC(), State: s.state(), BuildInfo: buildInfo(), ShutdownReason: &ua.LocalizedText{},
+			StartTime: started, CurrentTime: time.Now().UTC(), State: s.state(), BuildInfo: buildInfo(),
+			SecondsTillShutdown: seconds, ShutdownReason: reason,
 		}), ua.StatusOK
 	})
 	server.Value("ServerStatus/StartTime", good(started))
 	server.Value("ServerStatus/CurrentTime", func() (any, ua.StatusCode) { return time.Now().UTC(), ua.StatusOK })
 	server.Value("ServerStatus/State", func() (any, ua.StatusCode) { return int32(s.state()), ua.StatusOK })
 	server.Value("ServerStatus/BuildInfo", good(ua.NewExtensionObject(buildInfo())))
-	server.Value("ServerStatus/SecondsTillShutdown", good(uint32(0)))
-	server.Value("ServerStatus/ShutdownReason", good(&ua.LocalizedText{}))
+	server.Value("ServerStatus/SecondsTillShutdown", func() (any, ua.StatusCode) {
+		seconds, _ := s.shutdown()
+		return seconds, ua.StatusOK
+	})
+	server.Value("ServerStatus/ShutdownReason", func() (any, ua.StatusCode) {
+		_, reason := s.shutdown()
+		return reason, ua.StatusOK
+	})
 	capabilities := server.Child("ServerCapabilities")
 	for path, v := range map[string]any{
 		"ServerProfileArray": []string{}, "LocaleIdArray": []string{"en"}, "MaxBrowseContinuationPoints": uint16(s.options.Limits.ContinuationPoints),
@@ -53,13 +61,34 @@ func (s *Server) describe(sp *space.Space, started time.Time) {
 	}
 }
 
-// state is NoConfiguration while the server is in application setup (OPC 10000-12, G.2).
+// state is Shutdown when a restart was announced (OPC 10000-12, 7.10.13), and
+// NoConfiguration while the server is in application setup (G.2).
 func (s *Server) state() ua.ServerState {
-	if s.device().InApplicationSetup() {
+	s.mu.RLock()
+	leaving := !s.down.IsZero()
+	s.mu.RUnlock()
+	switch {
+	case leaving:
+		return ua.ServerStateShutdown
+	case s.device().InApplicationSetup():
 		return ua.ServerStateNoConfiguration
 	}
 	return ua.ServerStateRunning
 }
+
+// shutdown is how many seconds are left until a restart that was announced, and
+// why there will be one.
+func (s *Server) shutdown() (seconds uint32, reason *ua.LocalizedText) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.down.IsZero() {
+		return 0, &ua.LocalizedText{}
+	}
+	left := max(0, time.Until(s.down))
+	return uint32((left + time.Second - 1) / time.Second), ua.NewLocalizedTextWithLocale(resetReason, "en")
+}
+
+const resetReason = "The security configuration was reset to its defaults. Certificates and users that worked before may not work any more."
 
 func buildInfo() *ua.BuildInfo {
 	return &ua.BuildInfo{ProductURI: productURI, ManufacturerName: "uapush", ProductName: "uapush sim", SoftwareVersion: runtime.Version()}

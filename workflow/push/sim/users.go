@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +80,16 @@ func newAccount(u User) (*account, error) {
 	var err error
 	acc.hash, err = pbkdf2.Key(sha256.New, u.Password, acc.salt, hashIterations, hashBytes)
 	return acc, err
+}
+
+// anyAdmin says whether a user has the SecurityAdmin Role.
+func (a *accounts) anyAdmin() bool {
+	for _, acc := range a.byName {
+		if slices.Contains(acc.roles, space.RoleSecurityAdmin) {
+			return true
+		}
+	}
+	return false
 }
 
 // login checks a password. Refusals do not say whether the user exists.

@@ -33,7 +33,9 @@ func answer(in []any, err error, outputs ...any) space.Result {
 // bind ties the Object of an application to its state (7.10.3, 7.10.14).
 func (a *Application) bind(t *space.Tree) {
 	t.Omit("CertificateGroups/DefaultHttpsGroup")
-	t.Omit("ResetToServerDefaults")
+	if a != a.d.server { // the server that proxies it is not to be reset with it
+		t.Omit("ResetToServerDefaults")
+	}
 	a.bindProperties(t)
 	a.bindMethods(t)
 	a.bindConfigurationFile(t.Child("ConfigurationFile"))
@@ -81,7 +83,7 @@ func (a *Application) bindProperties(t *space.Tree) {
 			return out
 		}))
 		t.Add("InApplicationSetup")
-		t.Value("InApplicationSetup", live(a, a.d.inSetup))
+		t.Value("InApplicationSetup", live(a, func() bool { return a.d.setup }))
 	}
 	t.Add("SupportsTransactions")
 	t.Value("SupportsTransactions", fixed(a.d.opt.Transactions == Staged))
@@ -128,6 +130,11 @@ func (a *Application) bindMethods(t *space.Tree) {
 	t.Bind("DeleteCertificate", func(_ context.Context, acc *space.Access, in []any) space.Result {
 		return answer(in, a.deleteCertificate(acc, a.groupOf(in[0].(*ua.NodeID)), typeOf(in[1].(*ua.NodeID))))
 	})
+	if t.Has("ResetToServerDefaults") {
+		t.Bind("ResetToServerDefaults", func(_ context.Context, acc *space.Access, in []any) space.Result {
+			return answer(in, a.d.resetToServerDefaults(acc))
+		})
+	}
 	t.Bind("ApplyChanges", func(_ context.Context, acc *space.Access, in []any) space.Result {
 		return answer(in, a.applyChanges(acc))
 	})

@@ -22,6 +22,7 @@ type Device struct {
 	mu       sync.Mutex // guards everything below, and the applications
 	closed   bool
 	tx       *transaction
+	setup    bool // application setup (G.2)
 	handles  map[uint32]*handle
 	last     uint32 // handle given out last
 	pending  Change // collected under mu, reported after it
@@ -38,11 +39,12 @@ type Change struct {
 	Setup        bool     // application setup ended or began
 	Applied      bool     // changes of certificates or TrustLists were applied
 	Updated      bool     // an update of the configuration was applied, or taken back
+	Reset        bool     // everything is as on a first start, and the server has to restart
 	groups       bool     // CertificateGroups came or went, of any application
 }
 
 func (c Change) empty() bool {
-	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup && !c.Applied && !c.Updated
+	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup && !c.Applied && !c.Updated && !c.Reset
 }
 
 // Open loads the state of Options.Dir, or makes a new one with fresh keys and
@@ -53,11 +55,17 @@ func Open(o Options) (*Device, error) {
 	d.server = &Application{d: d, kind: config.ApplicationServer, prefix: "Server"}
 	d.client = &Application{d: d, name: "Client", kind: config.ApplicationClient, prefix: "Client"}
 	found, err := d.load()
-	if err != nil || found {
-		return d, err
+	if err == nil && !found {
+		err = d.firstStart()
 	}
-	if err := d.firstStart(); err != nil {
+	if err != nil {
 		return nil, err
+	}
+	if d.opt.AcceptClients && d.server.state.groups[config.DefaultApplicationGroup].Trust.empty() {
+		d.setup = true
+	}
+	if found {
+		return d, nil
 	}
 	return d, d.save()
 }
@@ -114,6 +122,7 @@ func (a *Application) changed(c Change) {
 	p.Setup = p.Setup || c.Setup
 	p.Applied = p.Applied || c.Applied
 	p.Updated = p.Updated || c.Updated
+	p.Reset = p.Reset || c.Reset
 	p.Certificates = append(p.Certificates, c.Certificates...)
 	p.Trust = append(p.Trust, c.Trust...)
 }
@@ -130,19 +139,6 @@ func (d *Device) SessionClosed(id string) {
 	if d.tx != nil && d.tx.session == id {
 		d.endTransaction(ua.StatusBadRequestCancelledByClient, nil)
 	}
-}
-
-// InApplicationSetup says whether any client certificate is accepted (G.2).
-func (d *Device) InApplicationSetup() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.inSetup()
-}
-
-func (d *Device) inSetup() bool { return d.setupIn(d.server.state) }
-
-func (d *Device) setupIn(s *state) bool {
-	return d.opt.AcceptClients && s.groups[config.DefaultApplicationGroup].Trust.empty()
 }
 
 // mayStage refuses what would begin or continue a transaction while another one,

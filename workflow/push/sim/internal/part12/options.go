@@ -19,7 +19,12 @@ type Options struct {
 	Prepare     func(endpoints []Endpoint) error                   // called before a configuration becomes active; an error rolls it back
 	First       FirstStart                                         // used when Dir holds no state
 
-	AcceptClients bool // application setup: while the default TrustList is empty, any client certificate will do (OPC 10000-12, G.2)
+	// AcceptClients begins application setup while the default TrustList is empty:
+	// any sound client certificate will do (OPC 10000-12, G.2).
+	AcceptClients bool
+	// Unadministered says that nobody has the SecurityAdmin Role; a server stays in
+	// application setup until somebody has (G.2).
+	Unadministered bool
 	Behaviour
 
 	Capabilities         config.Capabilities // DefaultCapabilities; ApplicationType is ignored

@@ -23,6 +23,7 @@ const (
 // The state file. It holds private keys, so only its owner may read it.
 type storedDevice struct {
 	Schema       string              `json:"schema"`
+	Setup        bool                `json:"applicationSetup"`
 	Applications []storedApplication `json:"applications"`
 }
 
@@ -57,7 +58,7 @@ func (d *Device) save() error {
 	if d.opt.Dir == "" || d.closed {
 		return nil
 	}
-	out := storedDevice{Schema: stateSchema}
+	out := storedDevice{Schema: stateSchema, Setup: d.setup}
 	for _, a := range d.applications() {
 		stored, err := a.store()
 		if err != nil {
@@ -137,6 +138,7 @@ func (d *Device) load() (found bool, err error) {
 	if in.Schema != stateSchema {
 		return false, fmt.Errorf("open the state: schema %q is not %q", in.Schema, stateSchema)
 	}
+	d.setup = in.Setup
 	for _, a := range d.applications() {
 		i := slices.IndexFunc(in.Applications, func(s storedApplication) bool { return s.Name == a.name })
 		if i < 0 {

@@ -192,16 +192,16 @@ func (a *Application) commit(tx *transaction) error {
 		c.Certificates = append(c.Certificates, k.group)
 	}
 	a.state = next
+	left := a == a.d.server && a.d.configured(next)
 	if err := a.d.save(); err != nil {
-		a.state = before
+		a.state, a.d.setup = before, a.d.setup || left
 		return err
 	}
 	slices.Sort(c.Trust)
 	slices.Sort(c.Certificates)
 	c.Certificates = slices.Compact(c.Certificates)
 	c.Endpoints = len(c.Certificates) > 0 // an endpoint may be enabled now
-	c.Setup = a == a.d.server && a.d.setupIn(before) != a.d.inSetup()
-	c.Applied = true
+	c.Setup, c.Applied = left, true
 	a.changed(c)
 	return nil
 }

@@ -170,7 +170,7 @@ func (d *Device) Validate(name string, chain []byte) ua.StatusCode {
 		return ua.StatusBadCertificateUntrusted
 	}
 	list, options := g.Trust, record.ValidationOptions
-	setup := name == config.DefaultApplicationGroup && d.inSetup()
+	setup := name == config.DefaultApplicationGroup && d.setup
 	d.mu.Unlock()
 
 	now := d.opt.Clock()

@@ -230,7 +230,7 @@ func (p *processing) keepsContact(r *config.CertificateGroup, server *x509.Certi
 		return false
 	}
 	d := p.app.d
-	if r.Name == config.DefaultApplicationGroup && d.setupIn(p.next) {
+	if r.Name == config.DefaultApplicationGroup && d.setup {
 		return true
 	}
 	status, _ := validate(client, p.next.groups[r.Name].Trust, r.ValidationOptions, d.opt.Clock())
