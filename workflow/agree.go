@@ -161,7 +161,9 @@ func (s *State) afterUpkeep(ctx context.Context, cause error) error {
 	}
 	if lists+slots == 0 {
 		p.Observed, p.Unchanged = "The server is as it was: trust lists and certificates are the old ones.", true
-		p.Next = ""
+		if p.Next = ""; ClassOf(cause) == ClassUnknown {
+			p.Next = "the session that was lost may still hold a transaction, until the server times it out (minutes); then run the command again"
+		}
 		return p
 	}
 	p.Observed = fmt.Sprintf("%d of %d trust lists and %d of %d certificates have changed; the others are as they were.",
