@@ -78,7 +78,7 @@ it issued, and its CRL. apply signs the servers' requests with it.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.caInitCommand(), a.caShowCommand(), a.caSignCommand())
+	c.AddCommand(a.caInitCommand(), a.caShowCommand(), a.caSignCommand(), a.caRevokeCommand(), a.caCRLCommand())
 	return c
 }
 

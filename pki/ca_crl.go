@@ -15,10 +15,47 @@ import (
 
 const crlValidity = 90 * 24 * time.Hour // thisUpdate to nextUpdate
 
-// Revoke records that an issued certificate is withdrawn and renews the CRL.
-// The serial is hex, in either case, as views show it. One that was never issued
-// is ErrUnknownSerial; one that is revoked already changes nothing.
+// Revoke records that an issued certificate is withdrawn, without a reason.
 func (ca *CA) Revoke(ctx context.Context, serial string) error {
+	return ca.RevokeFor(ctx, serial, "")
+}
+
+// The reasons for which a certificate is withdrawn (RFC 5280, 5.3.1). Those that
+// concern the CA itself, or that can be taken back, are left out.
+var revocationReasons = []struct {
+	name string
+	code int
+}{
+	{"keyCompromise", 1}, {"affiliationChanged", 3}, {"superseded", 4}, {"cessationOfOperation", 5}, {"privilegeWithdrawn", 9},
+}
+
+// RevocationReasons lists the names of the reasons.
+func RevocationReasons() []string {
+	var names []string
+	for _, r := range revocationReasons {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// reasonCode gives the code of a reason; "" is 0, unspecified.
+func reasonCode(name string) (code int, ok bool) {
+	for _, r := range revocationReasons {
+		if r.name == name {
+			return r.code, true
+		}
+	}
+	return 0, name == ""
+}
+
+// RevokeFor records that an issued certificate is withdrawn and renews the CRL.
+// The serial is hex, in either case, as views show it. One that was never issued
+// is ErrUnknownSerial; one that is revoked already changes nothing. The reason is
+// one of RevocationReasons, or "".
+func (ca *CA) RevokeFor(ctx context.Context, serial, reason string) error {
+	if _, ok := reasonCode(reason); !ok {
+		return fmt.Errorf("there is no reason %q: give one of %s", reason, strings.Join(RevocationReasons(), ", "))
+	}
 	unlock, err := lock(ctx, ca.path(caLockFile))
 	if err != nil {
 		return err
@@ -33,7 +70,7 @@ func (ca *CA) Revoke(ctx context.Context, serial string) error {
 		return &FileError{Path: ca.path(CALedgerFile), Err: ErrUnknownSerial, hint: "see uapush ca show for what was issued"}
 	}
 	if !recorded(records, EventRevoked, wanted) {
-		err := appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{Event: EventRevoked, Time: ca.now().UTC(), Serial: formatSerial(wanted)})
+		err := appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{Event: EventRevoked, Time: ca.now().UTC(), Serial: formatSerial(wanted), Reason: reason})
 		if err != nil {
 			return err
 		}
@@ -100,7 +137,10 @@ func revocations(records []LedgerRecord) (entries []x509.RevocationListEntry, la
 			last = max(last, r.Number)
 		case EventRevoked:
 			serial, _ := parseSerial(r.Serial) // checked when it was read
-			entries = append(entries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: r.Time.UTC().Truncate(time.Second)})
+			code, _ := reasonCode(r.Reason)
+			entries = append(entries, x509.RevocationListEntry{
+				SerialNumber: serial, RevocationTime: r.Time.UTC().Truncate(time.Second), ReasonCode: code,
+			})
 		}
 	}
 	return entries, last

@@ -30,6 +30,7 @@ type LedgerRecord struct {
 	RequestSHA256 string      `json:"requestSha256,omitempty"` // issued: of the CSR
 	SHA256        string      `json:"sha256,omitempty"`        // issued: of the certificate
 	NotAfter      *time.Time  `json:"notAfter,omitempty"`      // issued
+	Reason        string      `json:"reason,omitempty"`        // revoked: of RevocationReasons
 	Slot          *Slot       `json:"slot,omitempty"`          // issued: where it goes, if that was known
 	Number        int64       `json:"number,omitempty"`        // crl: CRL number
 }
@@ -41,6 +42,9 @@ func (r LedgerRecord) check() error {
 	case EventIssued, EventRevoked:
 		if serial, ok := parseSerial(r.Serial); !ok || formatSerial(serial) != r.Serial {
 			return errors.New("the serial is not lower case hex")
+		}
+		if _, ok := reasonCode(r.Reason); !ok {
+			return errors.New("the reason is unknown")
 		}
 	case EventCRL:
 		if r.Number <= 0 {
