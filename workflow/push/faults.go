@@ -164,6 +164,7 @@ func (e *EndpointListError) Hint() string {
 type ServerProofError struct {
 	URL  string
 	What string
+	Late bool  // a user had been named, or was just being named
 	Err  error // may be nil
 }
 
@@ -178,7 +179,11 @@ func (e *ServerProofError) Error() string {
 func (e *ServerProofError) Unwrap() error         { return e.Err }
 func (e *ServerProofError) Class() workflow.Class { return workflow.ClassTrust }
 func (e *ServerProofError) Hint() string {
-	return "do not go on before this is understood. The server's software may be faulty, or something sits in between"
+	sent := "no password was sent; "
+	if e.Late {
+		sent = ""
+	}
+	return "do not go on before this is understood: " + sent + "the server's software may be faulty, or something sits in between"
 }
 
 // LoginError says that the server did not accept the user.

@@ -88,9 +88,9 @@ func (s *Session) sendError(ctx context.Context, op string, err error) (unknown 
 	case errors.Is(err, context.DeadlineExceeded):
 		return true, lost(Timeout)
 	case errors.Is(err, secureconv.ErrServerCertificate):
-		return true, &ServerProofError{URL: s.url, What: "at the renewal of the channel's keys it showed another certificate", Err: err}
+		return true, &ServerProofError{URL: s.url, What: "at the renewal of the channel's keys it showed another certificate", Late: s.token != nil, Err: err}
 	case notProven(err):
-		return true, &ServerProofError{URL: s.url, What: "a message on the channel was not signed, or not encrypted, with its keys", Err: err}
+		return true, &ServerProofError{URL: s.url, What: "a message on the channel was not signed, or not encrypted, with its keys", Late: s.token != nil, Err: err}
 	}
 	return true, &MalformedError{What: "answer to " + op, Err: err}
 }

@@ -185,18 +185,22 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// sendClose is a courtesy: it does not wait for a request that is stuck.
+// sendClose is a courtesy: it waits no longer than lingerTime for a request that
+// is being written. One that was answered just now may be so still.
 func (c *Client) sendClose(id uint32) {
-	if !c.conv.sendMu.TryLock() {
-		return
-	}
-	c.conv.sendMu.Unlock()
 	req := &ua.CloseSecureChannelRequest{}
 	req.SetHeader(requestHeader(nil, id, time.Time{}))
 	body, err := encodeService(req)
 	if err != nil {
 		return
 	}
+	for begun := time.Now(); !c.conv.sendMu.TryLock(); {
+		if time.Since(begun) > lingerTime {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	c.conv.sendMu.Unlock()
 	_ = c.conv.send("CLO", id, body, ua.StatusBadRequestTooLarge, lingerTime)
 }
 

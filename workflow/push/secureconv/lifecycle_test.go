@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -407,4 +408,37 @@ func TestNilTraffic(t *testing.T) {
 	if got := traffic.Snapshot(); got.BytesIn != 0 || got.Requests == nil {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// Close says so to the server, also while the last request is still being written.
+func TestCloseWaitsForTheWriter(t *testing.T) {
+	heard := make(chan string, 16)
+	c := dial(t, clientConfig(proxy(t, serve(t, serverConfig()), func(frame []byte) []byte {
+		heard <- string(frame[:3])
+		return frame
+	}, nil)))
+	c.conv.sendMu.Lock()
+	closed := make(chan struct{})
+	go func() { c.Close(); close(closed) }()
+	for c.closing() == nil { // Close has begun
+		runtime.Gosched()
+	}
+	c.conv.sendMu.Unlock()
+	<-closed
+	for _, want := range []string{"HEL", "OPN", "CLO"} {
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("the server got %s, want %s", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the server never got %s", want)
+		}
+	}
+}
+
+func (c *Client) closing() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
 }
