@@ -49,8 +49,7 @@ func TestExamplesParse(t *testing.T) {
 			line, _, _ = strings.Cut(line, " | ")
 			line, _, _ = strings.Cut(line, " > ")
 			words := splitQuoted(line)
-			if len(words) == 0 || words[0] != "uapush" {
-				t.Errorf("%s: example %q does not run uapush", c.CommandPath(), line)
+			if len(words) == 0 || words[0] != "uapush" { // what another program does in between
 				continue
 			}
 			a := &app{env: Environment{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }}}

@@ -16,7 +16,7 @@ import (
 
 // TestApplyAsks: at a terminal, only yes applies.
 func TestApplyAsks(t *testing.T) {
-	own := prepareOwn(t)
+	own, shared := prepareOwn(t), &supply{}
 	identity, err := pki.LoadIdentity(own.identity, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestApplyAsks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server, err := sim.Start(t.Context(), sim.Options{
-				Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: (&supply{}).keys(),
+				Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: shared.keys(),
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -45,7 +45,7 @@ func TestApplyAsks(t *testing.T) {
 			defer server.Close()
 			dir := t.TempDir()
 			args := append([]string{
-				"apply", "-f", writeFile(t, dir, "m.yaml", promptManifest(t)), server.URL(),
+				"apply", "-f", writeFile(t, dir, "m.yaml", promptManifest(t, shared)), server.URL(),
 				"--pin", "sha256:" + pki.Fingerprint(server.Certificate()), "--identity", own.identity,
 				"--color", "never", "--user", "admin", "--password-file", writeFile(t, dir, "pw", adminPassword), "--skip-certificates",
 			}, tt.flags...)
@@ -70,9 +70,9 @@ func TestApplyAsks(t *testing.T) {
 	}
 }
 
-func promptManifest(t *testing.T) string {
+func promptManifest(t *testing.T, shared *supply) string {
 	t.Helper()
-	port, err := (&supply{}).port()
+	port, err := shared.port()
 	if err != nil {
 		t.Fatal(err)
 	}
