@@ -141,7 +141,7 @@ func (a *Application) bindMethods(t *space.Tree) {
 	t.Bind("CancelChanges", func(_ context.Context, acc *space.Access, in []any) space.Result {
 		return answer(in, a.cancelChanges(acc))
 	})
-	t.Bind("UpdateCertificate", func(_ context.Context, acc *space.Access, in []any) space.Result {
+	a.audited(t, "UpdateCertificate", CertificateUpdateRequested, 6, func(_ context.Context, acc *space.Access, in []any) space.Result {
 		required, err := a.updateCertificate(acc, certificateUpdate{
 			Group: a.groupOrDefault(in[0].(*ua.NodeID)), Type: typeOf(in[1].(*ua.NodeID)),
 			Certificate: in[2].([]byte), Issuers: in[3].([][]byte), KeyFormat: in[4].(string), Key: in[5].([]byte),
@@ -218,15 +218,15 @@ func (a *Application) bindTrustList(t *space.Tree, name string) {
 		h, err := a.openWithMasks(acc, name, in[0].(uint32))
 		return answer(in, err, h)
 	}))
-	t.Bind("CloseAndUpdate", a.ifPresent(name, func(acc *space.Access, in []any) space.Result {
+	a.audited(t, "CloseAndUpdate", TrustListUpdateRequested, 0, a.ifPresent(name, func(acc *space.Access, in []any) space.Result {
 		required, err := a.updateTrustList(acc, name, in[0].(uint32))
 		return answer(in, err, required)
 	}))
-	t.Bind("AddCertificate", a.ifPresent(name, func(_ *space.Access, in []any) space.Result {
-		return answer(in, a.addCertificate(name, in[0].([]byte), in[1].(bool)))
+	a.audited(t, "AddCertificate", TrustListUpdateRequested, 0, a.ifPresent(name, func(acc *space.Access, in []any) space.Result {
+		return answer(in, a.addCertificate(acc, name, in[0].([]byte), in[1].(bool)))
 	}))
-	t.Bind("RemoveCertificate", a.ifPresent(name, func(_ *space.Access, in []any) space.Result {
-		return answer(in, a.removeCertificate(name, in[0].(string), in[1].(bool)))
+	a.audited(t, "RemoveCertificate", TrustListUpdateRequested, 0, a.ifPresent(name, func(acc *space.Access, in []any) space.Result {
+		return answer(in, a.removeCertificate(acc, name, in[0].(string), in[1].(bool)))
 	}))
 }
 

@@ -21,6 +21,7 @@ const noUpdate = "00000000-0000-0000-0000-000000000000"
 type update struct {
 	id      string // noUpdate when no confirmation is needed
 	session string // that sent it
+	by      *space.Access
 	next    *state
 	change  Change
 	revert  time.Duration
@@ -138,7 +139,7 @@ func (a *Application) schedule(acc *space.Access, p *processing, revert, delay t
 	if !p.changed() {
 		return out, nil
 	}
-	u := &update{id: noUpdate, session: acc.SessionID, next: p.next, change: p.change(), revert: revert}
+	u := &update{id: noUpdate, session: acc.SessionID, by: acc, next: p.next, change: p.change(), revert: revert}
 	if revert > 0 && !(a.d.opt.ConfirmOnlyLoss && p.onlyAdds()) {
 		u.id = newUpdateID()
 	}
@@ -186,6 +187,7 @@ func (a *Application) apply(u *update) {
 		return
 	}
 	a.updated = a.d.opt.Clock()
+	a.auditConfiguration(u.by, before.config.Version, u.next.config.Version)
 	a.closeRemoved()
 	a.changed(u.change)
 	if u.id != noUpdate {
@@ -214,6 +216,7 @@ func (a *Application) revert(u *update) {
 	}
 	a.state, a.previous, a.update = a.previous, nil, nil
 	a.updated = a.d.opt.Clock()
+	a.auditConfiguration(nil, u.next.config.Version, a.state.config.Version)
 	a.closeRemoved()
 	a.changed(u.change)
 }

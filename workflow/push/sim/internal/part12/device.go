@@ -27,6 +27,8 @@ type Device struct {
 	last     uint32 // handle given out last
 	pending  Change // collected under mu, reported after it
 	onChange []func(Change)
+	audit    []*AuditEvent // the latest
+	audits   []AuditEvent  // to be reported when mu is released
 
 	nodes nodes
 }
@@ -97,9 +99,12 @@ func (d *Device) OnChange(f func(Change)) {
 
 // unlock releases mu and then tells what changed under it.
 func (d *Device) unlock() {
-	c, listeners := d.pending, d.onChange
-	d.pending = Change{}
+	c, listeners, audits := d.pending, d.onChange, d.audits
+	d.pending, d.audits = Change{}, nil
 	d.mu.Unlock()
+	for _, e := range audits {
+		d.opt.Audit(e)
+	}
 	if c.groups {
 		d.syncGroups()
 	}

@@ -17,6 +17,7 @@ type Options struct {
 	AfterFunc   func(d time.Duration, f func()) (stop func() bool) // time.AfterFunc; f is never called from within AfterFunc
 	GenerateKey func(bits int) (*rsa.PrivateKey, error)            // crypto/rsa
 	Prepare     func(endpoints []Endpoint) error                   // called before a configuration becomes active; an error rolls it back
+	Audit       func(AuditEvent)                                   // told of every audit event; nil is nobody
 	First       FirstStart                                         // used when Dir holds no state
 
 	// AcceptClients begins application setup while the default TrustList is empty:

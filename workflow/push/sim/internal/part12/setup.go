@@ -49,8 +49,8 @@ func (d *Device) resetToServerDefaults(acc *space.Access) error {
 	for _, h := range d.handles {
 		d.drop(h)
 	}
-	d.adopt(d.server, fresh.server)
-	d.adopt(d.client, fresh.client)
+	d.adopt(acc, d.server, fresh.server)
+	d.adopt(acc, d.client, fresh.client)
 	d.setup = true
 	d.server.changed(Change{Reset: true, groups: true})
 	return d.save()
@@ -72,8 +72,9 @@ func (d *Device) resettable(acc *space.Access) error {
 }
 
 // adopt takes the state of a first start. Versions go on.
-func (d *Device) adopt(a, fresh *Application) {
+func (d *Device) adopt(by *space.Access, a, fresh *Application) {
 	fresh.state.config.Version = a.nextVersion()
+	a.auditConfiguration(by, a.state.config.Version, fresh.state.config.Version)
 	a.state, a.previous, a.update, a.failed = fresh.state, nil, nil, ""
 	a.multicast, a.product, a.updated = false, fresh.product, d.opt.Clock()
 	a.diagnostics = Diagnostics{}

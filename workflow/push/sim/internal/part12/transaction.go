@@ -17,6 +17,7 @@ import (
 type transaction struct {
 	app     *Application
 	session string
+	by      *space.Access // whoever changed something last
 	trust   map[string]trustList
 	slots   map[slotKey]staged
 	queue   []slotKey // slots in the order they were staged
@@ -46,7 +47,7 @@ func (a *Application) begin(acc *space.Access) *transaction {
 }
 
 func (a *Application) newTransaction(acc *space.Access) *transaction {
-	return &transaction{app: a, session: acc.SessionID, trust: map[string]trustList{}, slots: map[slotKey]staged{}}
+	return &transaction{app: a, session: acc.SessionID, by: acc, trust: map[string]trustList{}, slots: map[slotKey]staged{}}
 }
 
 // change makes a change that was judged: as a part of the Session's transaction,
@@ -60,7 +61,9 @@ func (a *Application) change(acc *space.Access, edit func(*transaction)) (applyC
 	case Delayed:
 		a.d.tx = nil // the change before is lost
 	}
-	edit(a.begin(acc))
+	tx := a.begin(acc)
+	tx.by = acc
+	edit(tx)
 	return true, nil
 }
 
@@ -201,6 +204,12 @@ func (a *Application) commit(tx *transaction) error {
 	slices.Sort(c.Certificates)
 	c.Certificates = slices.Compact(c.Certificates)
 	c.Endpoints = len(c.Certificates) > 0 // an endpoint may be enabled now
+	for _, name := range c.Trust {
+		a.auditTrust(tx.by, name)
+	}
+	for _, k := range tx.queue {
+		a.auditCertificate(tx.by, k)
+	}
 	c.Setup, c.Applied = left, true
 	a.changed(c)
 	return nil

@@ -219,7 +219,7 @@ func (a *Application) mayEdit(name string) error {
 
 // addCertificate adds to the trusted certificates (7.8.2.6). Issuers come with a
 // CRL and are written as a whole list.
-func (a *Application) addCertificate(name string, der []byte, trusted bool) error {
+func (a *Application) addCertificate(acc *space.Access, name string, der []byte, trusted bool) error {
 	a.d.mu.Lock()
 	defer a.d.unlock()
 	if err := a.mayEdit(name); err != nil {
@@ -237,12 +237,12 @@ func (a *Application) addCertificate(name string, der []byte, trusted bool) erro
 	if err := a.acceptable(name, l); err != nil {
 		return err
 	}
-	return a.setTrust(name, l)
+	return a.setTrust(acc, name, l)
 }
 
 // removeCertificate removes a certificate, and the CRLs of a CA with it (7.8.2.7).
 // The thumbprint is the SHA-1 of the DER, in hexadecimal digits of either case.
-func (a *Application) removeCertificate(name, thumbprint string, trusted bool) error {
+func (a *Application) removeCertificate(acc *space.Access, name, thumbprint string, trusted bool) error {
 	a.d.mu.Lock()
 	defer a.d.unlock()
 	l := a.state.groups[name].Trust
@@ -261,11 +261,11 @@ func (a *Application) removeCertificate(name, thumbprint string, trusted bool) e
 	if err != nil {
 		return err
 	}
-	return a.setTrust(name, next)
+	return a.setTrust(acc, name, next)
 }
 
 // setTrust puts a list into force.
-func (a *Application) setTrust(name string, l trustList) error {
+func (a *Application) setTrust(by *space.Access, name string, l trustList) error {
 	before := a.state
 	a.state = before.clone()
 	g := a.state.groups[name]
@@ -275,6 +275,7 @@ func (a *Application) setTrust(name string, l trustList) error {
 		a.state, a.d.setup = before, a.d.setup || left
 		return err
 	}
+	a.auditTrust(by, name)
 	a.changed(Change{Trust: []string{name}, Setup: left})
 	return nil
 }
@@ -331,6 +332,7 @@ func (a *Application) setValidationOptions(name string, options uint32) error {
 		return err
 	}
 	a.updated = a.d.opt.Clock()
+	a.auditConfiguration(nil, before.config.Version, next.config.Version)
 	a.changed(Change{Trust: []string{name}})
 	return nil
 }
