@@ -2,15 +2,18 @@ package secureconv
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
 	"github.com/gopcua/opcua/uacp"
+	"github.com/gopcua/opcua/uasc"
 )
 
 const (
@@ -104,8 +107,32 @@ func decodePeerError(body []byte) error {
 	if _, err := m.Decode(body); err != nil {
 		return fmt.Errorf("error message: %w", ua.StatusBadDecodingError)
 	}
+	if fault, ok := faultInError(body); ok {
+		return fault
+	}
 	if len(m.Reason) > maxReason {
 		m.Reason = m.Reason[:maxReason]
 	}
 	return &PeerError{Status: ua.StatusCode(m.ErrorCode), Reason: m.Reason}
+}
+
+// faultInError reads an ERR as node-opcua sends it to a client that it does not
+// trust: the rest of an OPN in clear text, with a ServiceFault as its body. An ERR
+// begins with a Bad status, this with the id of the channel.
+func faultInError(body []byte) (*PeerError, bool) {
+	if len(body) < 4 || len(body) > maxOpenSize || body[3]&0x80 != 0 {
+		return nil, false
+	}
+	var security uasc.AsymmetricSecurityHeader
+	n, err := security.Decode(bytes.Clone(body[4:]))
+	if err != nil || len(body) < 4+n+sequenceHeader {
+		return nil, false
+	}
+	v, err := decodeService(body[4+n+sequenceHeader:])
+	fault, ok := v.(*ua.ServiceFault)
+	if err != nil || !ok || fault.ResponseHeader.ServiceResult&0x80000000 == 0 {
+		return nil, false
+	}
+	reason := strings.Join(fault.ResponseHeader.StringTable, ": ")
+	return &PeerError{Status: fault.ResponseHeader.ServiceResult, Reason: reason[:min(len(reason), maxReason)]}, true
 }

@@ -50,13 +50,21 @@ func VerifySignature(policyURI string, remoteLeaf []byte, sig *ua.SignatureData,
 		return ua.StatusBadApplicationSignatureInvalid
 	}
 	alg, err := asymmetric(policyURI, nil, key)
-	if err != nil || (sig.Algorithm != "" && sig.Algorithm != alg.SignatureURI()) {
+	if err != nil || !names(sig.Algorithm, alg.SignatureURI()) {
 		return ua.StatusBadApplicationSignatureInvalid
 	}
 	if alg.VerifySignature(bytes.Join(data, nil), sig.Signature) != nil {
 		return ua.StatusBadApplicationSignatureInvalid
 	}
 	return nil
+}
+
+// names says that a peer's name for a signature algorithm stands for the policy's.
+// It may be left out, since the policy decides. node-opcua up to 2.157 calls that
+// of Aes256_Sha256_RsaPss after XML signatures.
+func names(algorithm, uri string) bool {
+	return algorithm == "" || algorithm == uri ||
+		uri == "http://opcfoundation.org/UA/security/rsa-pss-sha2-256" && algorithm == "http://www.w3.org/2001/04/xmldsig-more#rsa-pss-sha256"
 }
 
 // EncryptSecret encrypts secret and the server's nonce for the owner of
