@@ -69,6 +69,7 @@ type reference struct {
 func New() *Space {
 	s := &Space{nodes: map[key]*node{}, rows: map[string]*row{}}
 	s.addSurroundings()
+	s.addDataTypes()
 	rows := table()
 	for i := range rows {
 		s.rows[rows[i].Path] = &rows[i]

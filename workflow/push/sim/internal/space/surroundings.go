@@ -25,8 +25,8 @@ type plain struct {
 
 // surroundings lists parents before children.
 func surroundings() []plain {
-	const object, variable, objectType, variableType, referenceType, dataType = ua.NodeClassObject, ua.NodeClassVariable,
-		ua.NodeClassObjectType, ua.NodeClassVariableType, ua.NodeClassReferenceType, ua.NodeClassDataType
+	const object, variable, objectType, variableType, referenceType = ua.NodeClassObject, ua.NodeClassVariable,
+		ua.NodeClassObjectType, ua.NodeClassVariableType, ua.NodeClassReferenceType
 	return []plain{
 		{id.References, referenceType, "References", 0, 0, 0, 0, 0},
 		{id.HierarchicalReferences, referenceType, "HierarchicalReferences", id.References, id.HasSubtype, 0, 0, 0},
@@ -51,13 +51,13 @@ func surroundings() []plain {
 		{id.PropertyType, variableType, "PropertyType", id.BaseVariableType, id.HasSubtype, 0, 0, 0},
 		{id.ServerStatusType, variableType, "ServerStatusType", id.BaseDataVariableType, id.HasSubtype, 0, 0, 0},
 		{id.BuildInfoType, variableType, "BuildInfoType", id.BaseDataVariableType, id.HasSubtype, 0, 0, 0},
-		{id.BaseDataType, dataType, "BaseDataType", 0, 0, 0, 0, 0},
 
 		{id.RootFolder, object, "Root", 0, 0, id.FolderType, 0, 0},
 		{id.ObjectsFolder, object, "Objects", id.RootFolder, id.Organizes, id.FolderType, 0, 0},
 		{id.TypesFolder, object, "Types", id.RootFolder, id.Organizes, id.FolderType, 0, 0},
 		{id.ViewsFolder, object, "Views", id.RootFolder, id.Organizes, id.FolderType, 0, 0},
 		{id.ObjectTypesFolder, object, "ObjectTypes", id.TypesFolder, id.Organizes, id.FolderType, 0, 0},
+		{id.DataTypesFolder, object, "DataTypes", id.TypesFolder, id.Organizes, id.FolderType, 0, 0},
 		{id.Server, object, "Server", id.ObjectsFolder, id.Organizes, id.ServerType, 0, 0},
 		{id.Server_ServerArray, variable, "ServerArray", id.Server, id.HasProperty, id.PropertyType, id.String, 1},
 		{id.Server_NamespaceArray, variable, "NamespaceArray", id.Server, id.HasProperty, id.PropertyType, id.String, 1},
