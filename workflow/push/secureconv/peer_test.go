@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gopcua/opcua/ua"
 	"github.com/gopcua/opcua/uasc"
@@ -68,28 +67,5 @@ func TestSignatureAlgorithmNames(t *testing.T) {
 		if err := VerifySignature(c.policy, id.Leaf(), sig, []byte("data")); !errors.Is(err, c.want) {
 			t.Errorf("%s as %q: got %v, want %v", c.policy, c.algorithm, err, c.want)
 		}
-	}
-}
-
-// Close says so to the server also when the last request has only just been sent.
-func TestCloseWaitsForItsTurn(t *testing.T) {
-	closed := make(chan struct{}, 1)
-	address := proxy(t, serve(t, serverConfig()), func(b []byte) []byte {
-		if string(b[:3]) == "CLO" {
-			closed <- struct{}{}
-		}
-		return b
-	}, nil)
-	c, err := Dial(testContext(t), clientConfig(address))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.conv.sendMu.Lock()
-	time.AfterFunc(10*time.Millisecond, c.conv.sendMu.Unlock)
-	c.Close()
-	select {
-	case <-closed:
-	case <-time.After(5 * time.Second):
-		t.Error("the server has seen no CloseSecureChannel")
 	}
 }
