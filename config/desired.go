@@ -76,7 +76,7 @@ func (t *UpdateTiming) UnmarshalJSON(b []byte) error {
 }
 
 // Capabilities are the limits an ApplicationConfigurationFile states
-// (OPC 10000-12, 7.10.19). Empty lists and zeros allow everything.
+// (OPC 10000-12, 7.10.20). Empty lists and zeros allow everything.
 type Capabilities struct {
 	ApplicationType          ApplicationType
 	AvailableNetworks        []string

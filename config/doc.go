@@ -1,5 +1,5 @@
 // Package config is the vocabulary of an OPC UA ApplicationConfiguration
-// (OPC 10000-12, 7.10.20 to 7.10.25): the records a ConfigurationFile holds,
+// (OPC 10000-12, 7.10.19 to 7.10.25): the records a ConfigurationFile holds,
 // the UpdateTargets that name them, and the version they belong to.
 //
 // It knows no encoding, no network and no file; it imports the standard library

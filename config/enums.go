@@ -92,7 +92,7 @@ func parseEnum[E ~int32](names map[E]string, e *E, kind, text string) error {
 	return fmt.Errorf("%q is no %s", text, kind)
 }
 
-// ValidationOptions is a TrustListValidationOptions bit set (OPC 10000-12, 7.8.2.8).
+// ValidationOptions is a TrustListValidationOptions bit set (OPC 10000-12, 7.8.2.10).
 type ValidationOptions uint32
 
 // The validation options. DefaultValidation is what a server assumes when nothing is said.

@@ -29,7 +29,7 @@ var transports = []shortName{ // OPC 10000-7, transport facets
 	{"wss", "http://opcfoundation.org/UA-Profile/Transport/wss-uasc-uabinary"},
 }
 
-var certificateTypes = []shortName{ // OPC 10000-12, 7.8.4.3 to 7.8.4.20
+var certificateTypes = []shortName{ // OPC 10000-12, 7.8.4
 	{"RsaMin", "i=12559"},
 	{"RsaSha256", "i=12560"},
 	{"EccNistP256", "i=23538"},
@@ -43,7 +43,7 @@ var certificateTypes = []shortName{ // OPC 10000-12, 7.8.4.3 to 7.8.4.20
 	{"TlsClient", "i=19326"},
 }
 
-var purposes = []shortName{ // the direct subtypes of CertificateType, 7.8.4.1
+var purposes = []shortName{ // the direct subtypes of CertificateType, 7.8.4
 	{"ApplicationCertificate", "i=12557"},
 	{"HttpsCertificate", "i=12558"},
 	{"UserCertificate", "i=19323"},

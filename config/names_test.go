@@ -79,7 +79,7 @@ func TestValidationOptions(t *testing.T) {
 	if got, want := o.Names(), []string{"SuppressHostNameInvalid", "CheckRevocationStatusOffline", "bit 31"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
-	if DefaultValidation != 64 || ValidationOptions(0).String() != "none" { // 7.8.2.8
+	if DefaultValidation != 64 || ValidationOptions(0).String() != "none" { // 7.8.2.10
 		t.Errorf("default %d, none %q", DefaultValidation, ValidationOptions(0))
 	}
 	for bit, n := range validationNames {

@@ -1,13 +1,13 @@
 package config
 
-// UpdateTarget is a ConfigurationUpdateTargetType (OPC 10000-12, 7.8.5.7): which
+// UpdateTarget is a ConfigurationUpdateTargetType (OPC 10000-12, 7.8.5.6): which
 // record of the uploaded file the server is to process, and how.
 type UpdateTarget struct {
 	Path string     `json:"path"` // a FieldPath, for example CertificateGroups.[1]
 	Type UpdateType `json:"updateType"`
 }
 
-// UpdateType is a ConfigurationUpdateType (7.8.5.8). There is no value 0.
+// UpdateType is a ConfigurationUpdateType (7.8.5.7). There is no value 0.
 type UpdateType int32
 
 // What a server does with a record.
@@ -33,7 +33,7 @@ const (
 )
 
 // ProcessingOrder is the order in which a server applies records, whatever the
-// order of the targets (7.10.20).
+// order of the targets (7.10.19).
 var ProcessingOrder = []List{
 	ApplicationIdentity, CertificateGroupList, UserTokenSettingsList, SecuritySettingsList,
 	ServerEndpointList, ClientEndpointList, AuthorizationServicesList,

@@ -17,7 +17,7 @@ func (observe) Name() string { return "read the configuration" }
 func (observe) Run(ctx context.Context, s *State) error { return s.look(ctx) }
 
 // reobserve reads it again once the update is in force: group Objects have
-// appeared, and names may have changed with the version (OPC 10000-12, 7.8.5.6).
+// appeared, and names may have changed with the version (OPC 10000-12, 7.8.5.5).
 type reobserve struct{}
 
 func (reobserve) Name() string { return "read the groups" }

@@ -50,10 +50,10 @@ type TrustLists interface {
 	// ReadTrustList is OpenWithMasks, Read and Close. A server may return more lists
 	// than were asked for; Lists of the result says which.
 	ReadTrustList(ctx context.Context, group string, masks TrustListMask) (TrustList, error)
-	// AddCertificate adds to the trusted certificates (7.8.2.8). It has no
+	// AddCertificate adds to the trusted certificates (7.8.2.6). It has no
 	// ApplyChangesRequired.
 	AddCertificate(ctx context.Context, group string, der []byte) error
-	// RemoveCertificate removes by thumbprint, SHA-1 in hex (7.8.2.9). A CA goes
+	// RemoveCertificate removes by thumbprint, SHA-1 in hex (7.8.2.7). A CA goes
 	// with its CRLs.
 	RemoveCertificate(ctx context.Context, group, thumbprint string, trusted bool) error
 }

@@ -41,7 +41,7 @@ type Session interface {
 	Close(ctx context.Context) error
 }
 
-// ConfigurationFile is the role of ApplicationConfigurationFileType (7.10.19).
+// ConfigurationFile is the role of ApplicationConfigurationFileType (7.10.20).
 type ConfigurationFile interface {
 	// UpdateConfiguration is Open(0x03), Write and CloseAndUpdate (7.7.6, steps 1 to 3).
 	// A non-nil result comes with the error when the server judged the targets.
@@ -115,7 +115,7 @@ type GroupObservation struct {
 	RejectedKnown bool
 }
 
-// TrustList is a TrustListDataType (7.8.2.6); all members are DER.
+// TrustList is a TrustListDataType (7.8.2.8); all members are DER.
 type TrustList struct {
 	Lists               TrustListMask // which of the lists are meant
 	TrustedCertificates [][]byte
@@ -124,7 +124,7 @@ type TrustList struct {
 	IssuerCRLs          [][]byte
 }
 
-// TrustListMask is a TrustListMasks value (7.8.2.7).
+// TrustListMask is a TrustListMasks value (7.8.2.9).
 type TrustListMask uint32
 
 // The four lists.

@@ -69,7 +69,7 @@ type UserTokenSettings struct {
 	IssuerEndpointURL    string `key:"issuerEndpointUrl" form:"text" doc:"Where tokens are issued, as issuedTokenType defines it; for IssuedToken."`
 }
 
-// CertificateGroup is a CertificateGroup record (7.8.4.2) with the content of
+// CertificateGroup is a CertificateGroup record (7.8.3.4) with the content of
 // its TrustList and slots.
 type CertificateGroup struct {
 	Name         string        `key:"name" form:"name" need:"yes" doc:"Name of the group on the server."`

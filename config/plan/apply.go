@@ -10,7 +10,7 @@ import (
 
 // Apply returns the body to upload and the targets that go with it. The body is
 // the complete configuration as it will be, followed, in each list, by the
-// records to delete: a server finds those by their name (OPC 10000-12, 7.8.5.8),
+// records to delete: a server finds those by their name (OPC 10000-12, 7.8.5.7),
 // and one that ignores the targets and takes the body needs the rest. Targets
 // are ordered Delete, Insert, Replace; their indices count in the body.
 //
@@ -130,7 +130,7 @@ func (l records[T]) locate(old []T, changes []Change) ([]int, error) {
 	for k, c := range changes {
 		at[k] = -1
 		if seen[c.Name] {
-			return nil, &ChangeError{Path: c.Path, Problem: fmt.Sprintf("%q is changed twice (OPC 10000-12, 7.10.20)", c.Name)}
+			return nil, &ChangeError{Path: c.Path, Problem: fmt.Sprintf("%q is changed twice (OPC 10000-12, 7.10.19)", c.Name)}
 		}
 		seen[c.Name] = true
 		candidates := byName[c.Name]

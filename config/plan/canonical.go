@@ -20,7 +20,7 @@ func canonicalIdentity(i config.Identity) config.Identity {
 	return i
 }
 
-// canonicalGroup drops CertificateAssigned: servers ignore it (OPC 10000-12, 7.8.4.2).
+// canonicalGroup drops CertificateAssigned: servers ignore it (OPC 10000-12, 7.8.3.4).
 func canonicalGroup(g config.CertificateGroup) config.CertificateGroup {
 	g.Record = canonicalRecord(g.Record)
 	g.CertificateTypes = set(g.CertificateTypes)

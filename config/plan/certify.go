@@ -155,7 +155,7 @@ type CertificateSlots struct {
 	Group string
 	Types []config.NodeID
 	// Assigned are the types whose slot the ConfigurationFile says is filled
-	// (IsCertificateAssigned, OPC 10000-12, 7.8.4.2).
+	// (IsCertificateAssigned, OPC 10000-12, 7.8.3.4).
 	Assigned []config.NodeID
 	// Certificates are the certificates read from the server, DER by type.
 	Certificates map[config.NodeID][]byte

@@ -12,7 +12,7 @@ import (
 )
 
 // LimitError says that a record exceeds what the server states as its limits
-// (OPC 10000-12, 7.10.19).
+// (OPC 10000-12, 7.10.20).
 type LimitError struct {
 	List  config.List
 	Name  string
@@ -95,10 +95,10 @@ func (k *checker) group(g, before config.CertificateGroup) {
 		}
 	}
 	if g.Purpose == "" {
-		k.conflict(list, g.Name, "state its purpose", "it has no purpose (OPC 10000-12, 7.8.4.2)")
+		k.conflict(list, g.Name, "state its purpose", "it has no purpose (OPC 10000-12, 7.8.3.4)")
 	}
 	if len(g.CertificateTypes) == 0 {
-		k.conflict(list, g.Name, "give it a type, such as RsaSha256", "it has no certificate type (OPC 10000-12, 7.8.4.2)")
+		k.conflict(list, g.Name, "give it a type, such as RsaSha256", "it has no certificate type (OPC 10000-12, 7.8.3.4)")
 	}
 }
 
@@ -236,7 +236,7 @@ func (k *checker) uniqueNames(changes []Change) {
 		names := l.names(&k.result)
 		names = slices.DeleteFunc(names, func(n string) bool { return n != c.Name })
 		if len(names) > 1 {
-			k.conflict(c.Kind, c.Name, "give each a name of its own", "%d records would have this name (OPC 10000-12, 7.10.20)", len(names))
+			k.conflict(c.Kind, c.Name, "give each a name of its own", "%d records would have this name (OPC 10000-12, 7.10.19)", len(names))
 		}
 	}
 }

@@ -16,7 +16,7 @@ func joinedErrors(err error) []error {
 	return nil
 }
 
-// TestCheckLimits has the limits of OPC 10000-12, 7.10.19.
+// TestCheckLimits has the limits of OPC 10000-12, 7.10.20.
 func TestCheckLimits(t *testing.T) {
 	tests := []struct {
 		name string

@@ -8,7 +8,7 @@ import (
 )
 
 // Compute lists the changes that turn base into want, in the order in which
-// their UpdateTargets are sent: Delete, Insert, Replace (OPC 10000-12, 7.10.20).
+// their UpdateTargets are sent: Delete, Insert, Replace (OPC 10000-12, 7.10.19).
 // It matches records by what persists: CertificateGroups and
 // AuthorizationServices by name, endpoints by NetworkName and Port, settings by
 // what they say. A record that is matched keeps its name in base, so a mere

@@ -71,7 +71,7 @@ func (e *ApplicationTypeError) Error() string {
 	if e.Field != "" {
 		what += ": " + e.Field
 	}
-	return fmt.Sprintf("%s: the application is a %s, which has no such thing (OPC 10000-12, 7.10.20)", what, e.Type)
+	return fmt.Sprintf("%s: the application is a %s, which has no such thing (OPC 10000-12, 7.10.19)", what, e.Type)
 }
 
 // Hint tells how to go on.

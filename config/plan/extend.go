@@ -8,7 +8,7 @@ import (
 
 // Extend returns the TrustList of a group with what the action adds. Nothing is
 // lost, except CRLs that a newer one of the same issuer replaces. CRLs go where
-// the certificate of their issuer is (OPC 10000-12, 7.8.2.6): among the trusted
+// the certificate of their issuer is (OPC 10000-12, 7.8.2.8): among the trusted
 // ones, unless only an issuer certificate vouches for them.
 //
 // A list of the result is nil when the action adds nothing to it: a partial

@@ -43,7 +43,7 @@ type Stop struct {
 }
 
 // LockOutError says that an update would leave no endpoint through which this
-// operator can administer the server (OPC 10000-12, 7.10.20, and the promise of
+// operator can administer the server (OPC 10000-12, 7.10.19, and the promise of
 // uapush beyond it).
 type LockOutError struct {
 	Name  string   // what --confirm has to name

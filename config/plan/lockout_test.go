@@ -42,7 +42,7 @@ func second(a *config.Application, group string) {
 	a.ServerEndpoints = append(a.ServerEndpoints, e)
 }
 
-// TestLockOut has the rule of OPC 10000-12, 7.10.20, and what uapush demands
+// TestLockOut has the rule of OPC 10000-12, 7.10.19, and what uapush demands
 // beyond it: the mode, the user's token, a certificate in the slot.
 func TestLockOut(t *testing.T) {
 	both := func(group string) func(*config.Application) {

@@ -41,7 +41,7 @@ type merger struct {
 
 func (m *merger) fail(err error) { m.errs = append(m.errs, err) }
 
-// refuseUnsuitable finds what the kind of application cannot have (7.10.20).
+// refuseUnsuitable finds what the kind of application cannot have (7.10.19).
 func (m *merger) refuseUnsuitable() {
 	refuse := func(l config.List, name string) {
 		m.fail(&ApplicationTypeError{List: l, Name: name, Type: m.typ})
@@ -70,7 +70,7 @@ func (m *merger) identity() {
 }
 
 // groups adds types to groups and never takes one away: a server refuses to drop
-// a type that has a certificate (7.8.4.2).
+// a type that has a certificate (7.8.3.4).
 func (m *merger) groups() {
 	for _, d := range m.desired.CertificateGroups {
 		i := slices.IndexFunc(m.app.CertificateGroups, func(g config.CertificateGroup) bool { return g.Name == d.Name })

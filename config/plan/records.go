@@ -25,7 +25,7 @@ type recordList interface {
 	decode(raw []byte) (any, error)
 }
 
-// lists has the record lists in the order in which a server processes them (7.10.20).
+// lists has the record lists in the order in which a server processes them (7.10.19).
 var lists = []recordList{
 	records[config.Identity]{
 		of:        config.ApplicationIdentity,

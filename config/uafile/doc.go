@@ -1,7 +1,7 @@
 // Package uafile turns the bytes of a ConfigurationFile into a
 // config.Application and back: a UABinaryFileDataType (OPC 10000-5, 12.36) in
 // OPC UA Binary (OPC 10000-6, 5.2), encoded as an ExtensionObject whose Body is a
-// Variant that holds the ApplicationConfigurationDataType (OPC 10000-12, 7.10.20)
+// Variant that holds the ApplicationConfigurationDataType (OPC 10000-12, 7.10.19)
 // as an ExtensionObject of its own.
 //
 // Input is never trusted: every length and count is checked against the bytes

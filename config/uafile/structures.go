@@ -2,7 +2,7 @@ package uafile
 
 import "github.com/uapush/uapush/config"
 
-// The structures of OPC 10000-12, 7.10.20 to 7.10.25 and 9.7.5, base fields
+// The structures of OPC 10000-12, 7.10.19 to 7.10.25 and 9.7.5, base fields
 // first. A minimum size is that of an element whose strings and arrays are null.
 
 const (

@@ -43,7 +43,7 @@ func (s *Session) ReadTrustList(ctx context.Context, name string, masks workflow
 	return list, s.closeFiles(ctx, []*file{f})
 }
 
-// AddCertificate adds to the trusted certificates (7.8.2.8). IsTrustedCertificate
+// AddCertificate adds to the trusted certificates (7.8.2.6). IsTrustedCertificate
 // is always TRUE: issuers cannot be added this way, as they need a CRL.
 func (s *Session) AddCertificate(ctx context.Context, name string, der []byte) error {
 	g, err := s.listWith(ctx, name, pathListAdd)
@@ -54,7 +54,7 @@ func (s *Session) AddCertificate(ctx context.Context, name string, der []byte) e
 	return err
 }
 
-// RemoveCertificate removes a certificate by its thumbprint, SHA-1 in hex (7.8.2.9).
+// RemoveCertificate removes a certificate by its thumbprint, SHA-1 in hex (7.8.2.7).
 func (s *Session) RemoveCertificate(ctx context.Context, name, thumbprint string, trusted bool) error {
 	g, err := s.listWith(ctx, name, pathListRemove)
 	if err != nil {

@@ -37,7 +37,7 @@ const (
 	pathDeleteCertificate    = "DeleteCertificate"
 )
 
-// Members of the ConfigurationFile (7.8.5.1, 7.10.19).
+// Members of the ConfigurationFile (7.8.5.1, 7.10.20).
 const (
 	pathFile               = "ConfigurationFile"
 	pathFileLastUpdate     = "ConfigurationFile/LastUpdateTime"

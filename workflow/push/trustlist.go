@@ -9,7 +9,7 @@ import (
 )
 
 // A TrustList is read and written as the bare structure TrustListDataType (OPC
-// 10000-12, 7.8.2.1, 7.8.2.6): a UInt32 mask and four arrays of ByteStrings.
+// 10000-12, 7.8.2.1, 7.8.2.8): a UInt32 mask and four arrays of ByteStrings.
 // Lengths are Int32; -1 is null, which means the same as empty.
 
 const trustListArrays = 4

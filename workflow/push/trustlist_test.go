@@ -13,7 +13,7 @@ import (
 	"github.com/uapush/uapush/workflow/push/secureconv"
 )
 
-// oneCertificate is OPC 10000-12, 7.8.2.6 in bytes: mask 15, one pseudo certificate.
+// oneCertificate is OPC 10000-12, 7.8.2.8 in bytes: mask 15, one pseudo certificate.
 const oneCertificate = "0f000000" + "01000000" + "05000000" + "3003020101" + "00000000" + "00000000" + "00000000"
 
 func TestTrustListVector(t *testing.T) {

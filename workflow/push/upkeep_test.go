@@ -77,7 +77,7 @@ func TestSurvey(t *testing.T) {
 	}
 }
 
-// OPC 10000-12, 7.8.2.3, 7.8.2.8, 7.8.2.9.
+// OPC 10000-12, 7.8.2.3, 7.8.2.6, 7.8.2.7.
 func TestTrustListMembers(t *testing.T) {
 	ctx := t.Context()
 	s := upkeep(t, open(t, target(t, start(t))))

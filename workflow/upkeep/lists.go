@@ -112,7 +112,7 @@ func crlIssuer(crl *x509.RevocationList, ders [][]byte) *x509.Certificate {
 // Remove takes what the names mean out of a list: thumbprints (SHA-1) or
 // fingerprints (SHA-256, with or without "sha256:"), in hex, of certificates or of
 // CRLs. A CA goes together with its CRLs, as in RemoveCertificate (OPC 10000-12,
-// 7.8.2.9). A name that means nothing is an *UnknownError.
+// 7.8.2.7). A name that means nothing is an *UnknownError.
 func Remove(have plan.TrustList, names []string) (plan.TrustList, error) {
 	out := have
 	for _, name := range names {
@@ -165,7 +165,7 @@ type Member struct {
 	DER        []byte    `json:"-"`
 }
 
-// The lists of a TrustList, in the order of their masks (OPC 10000-12, 7.8.2.7).
+// The lists of a TrustList, in the order of their masks (OPC 10000-12, 7.8.2.9).
 const (
 	ListTrusted     = "trusted"
 	ListTrustedCRLs = "trustedCrls"
@@ -238,7 +238,7 @@ func containsDER(ders [][]byte, der []byte) bool {
 	return slices.ContainsFunc(ders, func(o []byte) bool { return bytes.Equal(o, der) })
 }
 
-// Size is how many bytes a list takes as a TrustListDataType (7.8.2.6).
+// Size is how many bytes a list takes as a TrustListDataType (7.8.2.8).
 func Size(l plan.TrustList) int {
 	n := 4
 	for _, p := range parts(l) {

@@ -33,7 +33,7 @@ type ListChange struct {
 	Group   string   `json:"group"`
 	Added   []Member `json:"added,omitempty"`
 	Removed []Member `json:"removed,omitempty"`
-	Mask    uint32   `json:"mask"`            // of the lists that are written (7.8.2.7)
+	Mask    uint32   `json:"mask"`            // of the lists that are written (7.8.2.9)
 	Size    int      `json:"size"`            // bytes of the whole list afterwards
 	Limit   uint32   `json:"limit,omitempty"` // MaxTrustListSize; 0 is none
 

@@ -44,7 +44,7 @@ func (r *CallResponse) Header() *ua.ResponseHeader { return r.ResponseHeader }
 // SetHeader implements ua.Response.
 func (r *CallResponse) SetHeader(h *ua.ResponseHeader) { r.ResponseHeader = h }
 
-// UpdateTarget is a ConfigurationUpdateTargetType (OPC 10000-12, 7.10.19), with
+// UpdateTarget is a ConfigurationUpdateTargetType (OPC 10000-12, 7.8.5.6), with
 // the DefaultBinary encoding i=16541. In a Variant it is the value of an
 // ExtensionObject; both ends decode to *UpdateTarget.
 type UpdateTarget struct {

@@ -13,7 +13,7 @@ import (
 )
 
 // updateTargetEncoding is the DefaultBinary encoding of
-// ConfigurationUpdateTargetType (OPC 10000-12, 7.10.19). Registering it is what
+// ConfigurationUpdateTargetType (OPC 10000-12, 7.8.5.6). Registering it is what
 // makes gopcua decode and keep the Targets of CloseAndUpdate.
 var updateTargetEncoding = registerUpdateTarget()
 
