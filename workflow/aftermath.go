@@ -26,11 +26,16 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 		return p
 	}
 	// The operator's interrupt must not keep us from looking.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin+2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*lookWithin)
 	defer cancel()
+	awaited := s.awaitRevert(ctx)
 	version, err := s.currentVersion(ctx)
 	fate := s.fate(cause)
 	switch {
+	case err == nil && awaited && version == s.Plan.BaseVersion:
+		// Whether it was taken back or is yet to be applied cannot be told apart.
+		p.Observed = fmt.Sprintf("The time to confirm has passed, and the server's configuration is as it was, version %v.", version)
+		p.Next = "a longer update.revertAfter in the manifest gives the server more time; see uapush plan before applying again"
 	case err != nil:
 		p.Observed = fmt.Sprintf("What the server looks like now was not observed: %v.%s", err, fate)
 		p.Next = "run uapush plan when the server answers: it shows what is in force"
@@ -50,6 +55,20 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 	}
 	return p
 }
+
+// awaitRevert waits for the end of a revert window that is about to close: then
+// the outcome can be seen, and need not be foretold. It says whether it did.
+func (s *State) awaitRevert(ctx context.Context) bool {
+	left := s.Deadline.Sub(s.now())
+	if s.Update == nil || s.Confirmed || s.Deadline.IsZero() || left > lookWithin {
+		return false
+	}
+	// The server counts from before its answer, this client from after it.
+	return s.wait(ctx, max(left, 0)+revertGrace, "the server to take the update back") == nil
+}
+
+// revertGrace is what a server needs beyond the window, once its time has come.
+const revertGrace = 250 * time.Millisecond
 
 // fate says what may still become of an update that was sent, or "" where
 // nothing will: it was confirmed, refused, taken back, or never sent.
