@@ -102,11 +102,11 @@ func (n nodeServer) binary(t *testing.T) {
 		cell cell
 	}{
 		{"discover", []string{"discover", n.url}, 0, "", cell{Feature: "uapush discover"}},
-		{"pin", plan(append(asAdmin, "--pin", pin)...), 1, "no ConfigurationFile",
+		{"pin", plan(append(asAdmin, "--pin", pin)...), 7, "no ConfigurationFile",
 			cell{Feature: "uapush plan, trust by pin: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
-		{"list", plan(append(asAdmin, "--trust", list)...), 1, "no ConfigurationFile",
+		{"list", plan(append(asAdmin, "--trust", list)...), 7, "no ConfigurationFile",
 			cell{Feature: "uapush plan, trust by list: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
-		{"config get", append([]string{"config", "get", n.url, "--pin", pin}, asAdmin...), 1, "no ConfigurationFile", cell{}},
+		{"config get", append([]string{"config", "get", n.url, "--pin", pin}, asAdmin...), 7, "no ConfigurationFile", cell{}},
 		{"not trusted", plan(asAdmin...), 5, "--trust", cell{Feature: "uapush plan without trust: exit 5"}},
 		{"wrong pin", plan(append(asAdmin, "--pin", "sha256:"+strings.Repeat("0", 64))...), 5, "pin", cell{Feature: "uapush plan with a wrong pin: exit 5"}},
 		{"without SecurityAdmin", plan("--pin", pin, "--user", "operator", "--password-file", user), 5, "SecurityAdmin",
