@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -53,6 +54,9 @@ func (f *connectionFlags) passwordSources() []string {
 // certificateUser loads an X509 user; a password then opens a PKCS#12 file.
 func (f *connectionFlags) certificateUser(a *app, sources []string) (push.User, error) {
 	var password []byte
+	if len(sources) > 1 {
+		return nil, usage("keep one of them", "there is more than one source for the password")
+	}
 	if len(sources) > 0 {
 		source, err := pki.ParseSecretSource(sources[0])
 		if err != nil {
@@ -65,6 +69,9 @@ func (f *connectionFlags) certificateUser(a *app, sources []string) (push.User, 
 	pair, err := pki.LoadKeyPair(f.userCert, f.userKey, password)
 	if err != nil {
 		return nil, err
+	}
+	if warning := pki.ExposureWarning(cmp.Or(f.userKey, f.userCert)); warning != "" {
+		a.progress().Line("warning: %s", warning)
 	}
 	return push.X509{Certificate: pki.JoinChain(pair.Chain), Key: pair.Key}, nil
 }

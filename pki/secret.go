@@ -92,7 +92,7 @@ func (s SecretSource) Read(ctx context.Context, stdin io.Reader) (secret []byte,
 	switch s.Kind {
 	case SecretFile:
 		secret, err = ReadBounded(s.Name, maxSecret)
-		warning = openFileWarning(s.Name)
+		warning = ExposureWarning(s.Name)
 	case SecretStdin:
 		secret, err = readStdin(stdin)
 	case SecretEnv:
@@ -131,7 +131,9 @@ func readStdin(stdin io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(stdin, maxSecret+1))
 }
 
-func openFileWarning(path string) string {
+// ExposureWarning is a sentence for the operator where other users can read a file
+// that holds a secret or a private key, else "".
+func ExposureWarning(path string) string {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS == "windows" || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
 		return ""
