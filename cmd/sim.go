@@ -29,6 +29,7 @@ type simFlags struct {
 	profile       string
 	downtime      time.Duration
 	maxTrustList  uint32
+	httpsGroup    bool
 }
 
 func (a *app) simCommand() *cobra.Command {
@@ -59,6 +60,7 @@ as a server in application setup does (OPC 10000-12, G.2).
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "misbehave: METHOD:KIND, such as CloseAndUpdate:drop-after or ApplyChanges:refuse=0x80AF0000; may be repeated")
 	c.Flags().StringVar(&f.profile, "profile", sim.Profiles()[0], "kind of server, one of those above")
 	c.Flags().DurationVar(&f.downtime, "downtime", 0, "how long it cannot be reached after an update of the configuration (default what the profile has)")
+	c.Flags().BoolVar(&f.httpsGroup, "https-group", false, "have a DefaultHttpsGroup with a certificate")
 	c.Flags().Uint32Var(&f.maxTrustList, "max-trust-list-size", 0, "largest trust list in bytes (default 65535)")
 	return c
 }
@@ -104,7 +106,7 @@ func (a *app) runSim(ctx context.Context, f *simFlags) error {
 func (f *simFlags) options(a *app) (sim.Options, string, error) {
 	options := sim.Options{
 		Address:       fmt.Sprintf("127.0.0.1:%d", f.port),
-		AcceptClients: f.acceptClients, Log: a.log, Profile: f.profile, Downtime: f.downtime,
+		AcceptClients: f.acceptClients, Log: a.log, Profile: f.profile, Downtime: f.downtime, HTTPSGroup: f.httpsGroup,
 		Limits: sim.Limits{MaxTrustListSize: f.maxTrustList},
 	}
 	if a.global.state != "" { // a client may keep its own state in the same folder

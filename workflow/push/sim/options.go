@@ -24,6 +24,7 @@ type Options struct {
 	// AcceptClients is the application setup of OPC 10000-12, G.2: any sound client
 	// certificate is accepted until a TrustList was written.
 	AcceptClients bool
+	HTTPSGroup    bool // a DefaultHttpsGroup with a certificate that no endpoint uses
 
 	ApplicationURI string   // of a new state; "urn:uapush:sim"
 	Hostnames      []string // DNS names and IP addresses of the first certificate; those of Address

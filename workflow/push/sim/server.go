@@ -151,7 +151,7 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	return part12.Options{
 		Audit:          s.logAudit,
 		Unadministered: !s.accounts.anyAdmin() && len(s.options.AdminClients) == 0,
-		Dir:            s.options.Dir, AcceptClients: s.options.AcceptClients, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
+		Dir:            s.options.Dir, AcceptClients: s.options.AcceptClients, HTTPSGroup: s.options.HTTPSGroup, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
 		Prepare: s.listeners.prepare, GenerateKey: s.options.GenerateKey, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
 		First: part12.FirstStart{
 			ApplicationURI: s.options.ApplicationURI, Hostnames: names, NetworkName: first.network, Port: first.port,

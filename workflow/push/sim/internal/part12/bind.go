@@ -32,7 +32,6 @@ func answer(in []any, err error, outputs ...any) space.Result {
 
 // bind ties the Object of an application to its state (7.10.3, 7.10.14).
 func (a *Application) bind(t *space.Tree) {
-	t.Omit("CertificateGroups/DefaultHttpsGroup")
 	if a != a.d.server { // the server that proxies it is not to be reset with it
 		t.Omit("ResetToServerDefaults")
 	}
@@ -40,10 +39,12 @@ func (a *Application) bind(t *space.Tree) {
 	a.bindMethods(t)
 	a.bindConfigurationFile(t.Child("ConfigurationFile"))
 	a.bindGroup(t.Child("CertificateGroups/"+config.DefaultApplicationGroup), config.DefaultApplicationGroup)
-	if a.holds(config.DefaultUserTokenGroup) {
-		a.bindGroup(t.Child("CertificateGroups/"+config.DefaultUserTokenGroup), config.DefaultUserTokenGroup)
-	} else {
-		t.Omit("CertificateGroups/" + config.DefaultUserTokenGroup)
+	for _, name := range []string{config.DefaultHTTPSGroup, config.DefaultUserTokenGroup} {
+		if a == a.d.server && a.holds(name) {
+			a.bindGroup(t.Child("CertificateGroups/"+name), name)
+		} else {
+			t.Omit("CertificateGroups/" + name)
+		}
 	}
 	for _, name := range []string{"StartTime", "EndTime", "Result", "AffectedTrustLists", "AffectedCertificateGroups", "Errors"} {
 		t.Value("TransactionDiagnostics/"+name, func() (any, ua.StatusCode) { return a.diagnosticsProperty(name) })

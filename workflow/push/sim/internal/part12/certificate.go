@@ -173,7 +173,7 @@ func (a *Application) createSigningRequest(acc *space.Access, r signingRequest) 
 	if key == nil {
 		return nil, badArgument(4)
 	}
-	der, err := a.buildRequest(old, key, r.Subject)
+	der, err := a.buildRequest(r.Group, old, key, r.Subject)
 	if err != nil || fresh == nil {
 		return der, err
 	}

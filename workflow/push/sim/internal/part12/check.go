@@ -20,8 +20,11 @@ const knownOptions = config.CheckRevocationStatusOffline<<1 - 1
 
 // purposeOf is the purpose of the groups that a CertificateType may be in (7.8.4).
 func purposeOf(kind config.NodeID) config.NodeID {
-	if kind == config.TypeRsaMin || kind == config.TypeRsaSha256 {
+	switch kind {
+	case config.TypeRsaMin, config.TypeRsaSha256:
 		return config.PurposeApplicationCertificate
+	case typeHTTPS:
+		return typeHTTPS
 	}
 	return ""
 }
@@ -64,7 +67,7 @@ func (p *processing) checkGroup(old *config.CertificateGroup, g config.Certifica
 }
 
 func (p *processing) checkGroupRemoval(g config.CertificateGroup) ua.StatusCode {
-	if g.Name == config.DefaultApplicationGroup || g.Name == config.DefaultUserTokenGroup {
+	if g.Name == config.DefaultApplicationGroup || p.app.predefined(g.Name) {
 		return ua.StatusBadNoDeleteRights
 	}
 	if o := p.old.groups[g.Name]; o != nil {

@@ -75,6 +75,12 @@ func (o Options) firstConfiguration(version config.VersionTime) config.Applicati
 		c.UserTokenSettings = c.UserTokenSettings[:2]
 		c.ServerEndpoints[0].UserTokenSettingNames = c.ServerEndpoints[0].UserTokenSettingNames[:2]
 	}
+	if o.HTTPSGroup {
+		c.CertificateGroups = append(c.CertificateGroups, config.CertificateGroup{
+			Record: record(config.DefaultHTTPSGroup), Purpose: typeHTTPS, CertificateTypes: []config.NodeID{typeHTTPS},
+			ValidationOptions: config.DefaultValidation,
+		})
+	}
 	return c
 }
 

@@ -117,6 +117,7 @@ type names struct {
 	ips []net.IP
 }
 
+// names are those of the current certificate, else those of a first start.
 func (a *Application) names(old slot) (names, error) {
 	uri, err := url.Parse(a.state.config.Identity.ApplicationURI)
 	if err != nil {
@@ -161,7 +162,7 @@ func (a *Application) subject(old slot, text string) (pkix.Name, error) {
 }
 
 // buildRequest makes a PKCS#10 request with all that Part 6 wants in the certificate.
-func (a *Application) buildRequest(old slot, key *rsa.PrivateKey, text string) ([]byte, error) {
+func (a *Application) buildRequest(group string, old slot, key *rsa.PrivateKey, text string) ([]byte, error) {
 	subject, err := a.subject(old, text)
 	if err != nil {
 		return nil, badArgument(3)
@@ -178,8 +179,12 @@ func (a *Application) buildRequest(old slot, key *rsa.PrivateKey, text string) (
 	if err != nil {
 		return nil, err
 	}
+	uris := []*url.URL{n.uri}
+	if !a.state.applicationPurpose(group) {
+		uris = nil
+	}
 	return x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: subject, URIs: []*url.URL{n.uri}, DNSNames: n.dns, IPAddresses: n.ips,
+		Subject: subject, URIs: uris, DNSNames: n.dns, IPAddresses: n.ips,
 		SignatureAlgorithm: x509.SHA256WithRSA,
 		ExtraExtensions: []pkix.Extension{
 			{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: usage},

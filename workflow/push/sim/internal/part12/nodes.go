@@ -83,7 +83,7 @@ func (d *Device) syncGroups() {
 
 // predefined says whether a group's Object came with the application's.
 func (a *Application) predefined(name string) bool {
-	return name == config.DefaultApplicationGroup || name == config.DefaultUserTokenGroup && a == a.d.server
+	return name == config.DefaultApplicationGroup || a == a.d.server && (name == config.DefaultUserTokenGroup || name == config.DefaultHTTPSGroup)
 }
 
 // holds says whether the configuration has a group.
@@ -107,6 +107,10 @@ func (a *Application) groupNodeID(name, path string) *ua.NodeID {
 			return ua.NewNumericNodeID(0, id.ServerConfiguration_CertificateGroups_DefaultApplicationGroup)
 		case config.DefaultApplicationGroup + "/TrustList":
 			return ua.NewNumericNodeID(0, id.ServerConfiguration_CertificateGroups_DefaultApplicationGroup_TrustList)
+		case config.DefaultHTTPSGroup + "/":
+			return ua.NewNumericNodeID(0, id.ServerConfiguration_CertificateGroups_DefaultHttpsGroup)
+		case config.DefaultHTTPSGroup + "/TrustList":
+			return ua.NewNumericNodeID(0, id.ServerConfiguration_CertificateGroups_DefaultHttpsGroup_TrustList)
 		case config.DefaultUserTokenGroup + "/":
 			return ua.NewNumericNodeID(0, id.ServerConfiguration_CertificateGroups_DefaultUserTokenGroup)
 		case config.DefaultUserTokenGroup + "/TrustList":

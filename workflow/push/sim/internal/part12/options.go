@@ -3,6 +3,7 @@ package part12
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"slices"
 	"time"
 
 	"github.com/uapush/uapush/config"
@@ -23,6 +24,9 @@ type Options struct {
 	// AcceptClients begins application setup while the default TrustList is empty:
 	// any sound client certificate will do (OPC 10000-12, G.2).
 	AcceptClients bool
+	// HTTPSGroup gives the server a DefaultHttpsGroup with a certificate. No endpoint
+	// uses it: only opc.tcp is spoken here.
+	HTTPSGroup bool
 	// Unadministered says that nobody has the SecurityAdmin Role; a server stays in
 	// application setup until somebody has (G.2).
 	Unadministered bool
@@ -90,6 +94,10 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Capabilities.CertificateTypes) == 0 {
 		o.Capabilities = DefaultCapabilities()
+	}
+	if o.HTTPSGroup {
+		o.Capabilities.CertificateTypes = append(slices.Clip(o.Capabilities.CertificateTypes), typeHTTPS)
+		o.Capabilities.CertificateGroupPurposes = append(slices.Clip(o.Capabilities.CertificateGroupPurposes), typeHTTPS)
 	}
 	o.Behaviour = o.Behaviour.withDefaults()
 	defaultTo(&o.MaxTrustListSize, 65535)

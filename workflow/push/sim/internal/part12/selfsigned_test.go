@@ -210,3 +210,42 @@ func TestReplaceBySelfSigned(t *testing.T) {
 		}
 	}
 }
+
+// 7.8.3.3 and 7.10.6: the DefaultHttpsGroup has a certificate without ApplicationUri,
+// whose subject must be named; it can be requested, updated, deleted and made anew.
+func TestHTTPSGroup(t *testing.T) {
+	r := start(t, func(o *Options) { o.HTTPSGroup = true })
+	a := r.admin("a")
+	https, kind := config.DefaultHTTPSGroup, ua.NewNumericNodeID(0, 12558)
+	group := ua.NewNumericNodeID(0, 14088)
+	if got := r.readValue(a, r.nodes.trees[r.server].ID(groups+https+"/Purpose")).Value.Value().(*ua.NodeID).String(); got != "i=12558" {
+		t.Errorf("Purpose: got %s", got)
+	}
+	held := r.good(a, "", "GetCertificates", group)[1].([][]byte)
+	if c, err := x509.ParseCertificate(held[0]); err != nil || len(c.URIs) != 0 || c.Subject.CommonName != "plc1" || len(c.DNSNames) == 0 {
+		t.Errorf("the first certificate: got %v, %v", c, err)
+	}
+	csr, err := x509.ParseCertificateRequest(r.good(a, "", "CreateSigningRequest", group, kind, nil, true, nonce)[0].([]byte))
+	if err != nil || len(csr.URIs) != 0 || len(csr.DNSNames) == 0 {
+		t.Errorf("the request: got %+v, %v", csr, err)
+	}
+	r.good(a, "", "DeleteCertificate", group, kind)
+	for subject, want := range map[string]ua.StatusCode{"": ua.StatusBadInvalidArgument, "CN=no host/O=Plant": ua.StatusBadInvalidArgument, "CN=plc1.example/O=Plant": ua.StatusOK} {
+		got := r.call(a, "", "CreateSelfSignedCertificate", group, kind, subject, []string{"plc1.example"}, nil, uint16(30), uint16(0))
+		if got.Status != want {
+			t.Errorf("subject %q: got %v, want %v", subject, got.Status, want)
+		}
+	}
+	r.good(a, "", "ApplyChanges")
+	c := r.server.Configuration()
+	if i := len(c.CertificateGroups) - 1; c.CertificateGroups[i].Name != https {
+		t.Fatalf("got %v", c.CertificateGroups[i].Name)
+	}
+	results, _, _ := outcome(t, r.upload(a, c, 0, 0, target{"CertificateGroups.[2]", config.Delete}))
+	if results[0] != ua.StatusBadNoDeleteRights {
+		t.Errorf("deletion of the group: got %v, want Bad_NoDeleteRights", results[0])
+	}
+	if h := r.good(a, groups+https+"/TrustList", "Open", byte(1)); len(h) != 1 {
+		t.Error("the TrustList does not open")
+	}
+}
