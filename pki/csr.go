@@ -52,6 +52,20 @@ func (e *RequestError) Hint() string {
 // it, that the key is RSA of 2048 to 4096 bits, and that subjectAltName has
 // exactly one URI, equal to applicationURI. Errors are *RequestError.
 func CheckRequest(der []byte, applicationURI string) (*x509.CertificateRequest, error) {
+	csr, err := parseRequest(der)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := csr.PublicKey.(*rsa.PublicKey); !ok {
+		return nil, &RequestError{RequestKey, csr.PublicKeyAlgorithm.String(), "RSA"}
+	}
+	if err := checkRequest(csr, applicationURI); err != nil {
+		return nil, err
+	}
+	return csr, nil
+}
+
+func parseRequest(der []byte) (*x509.CertificateRequest, error) {
 	if len(der) > maxRequest {
 		return nil, &RequestError{RequestStructure, strconv.Itoa(len(der)) + " bytes", "at most " + strconv.Itoa(maxRequest)}
 	}
@@ -59,27 +73,28 @@ func CheckRequest(der []byte, applicationURI string) (*x509.CertificateRequest, 
 	if err != nil {
 		return nil, &RequestError{RequestStructure, printable(err.Error()), "a PKCS#10 request in DER"}
 	}
+	return csr, nil
+}
+
+// checkRequest checks what does not depend on the kind of key.
+func checkRequest(csr *x509.CertificateRequest, applicationURI string) error {
 	if !strongSignature(csr.SignatureAlgorithm) {
-		return nil, &RequestError{RequestSignature, csr.SignatureAlgorithm.String(), "an RSA signature with SHA-256 or better"}
+		return &RequestError{RequestSignature, csr.SignatureAlgorithm.String(), "a signature with SHA-256 or better"}
 	}
-	key, ok := csr.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil, &RequestError{RequestKey, csr.PublicKeyAlgorithm.String(), "RSA"}
-	}
-	if bits := key.N.BitLen(); bits < MinKeyBits || bits > MaxKeyBits {
-		return nil, &RequestError{RequestKey, strconv.Itoa(bits) + " bits", "2048 to 4096 bits"}
+	if key, ok := csr.PublicKey.(*rsa.PublicKey); ok && (key.N.BitLen() < MinKeyBits || key.N.BitLen() > MaxKeyBits) {
+		return &RequestError{RequestKey, strconv.Itoa(key.N.BitLen()) + " bits", "2048 to 4096 bits"}
 	}
 	if err := csr.CheckSignature(); err != nil {
-		return nil, &RequestError{RequestSignature, printable(err.Error()), "a signature by the request's own key"}
+		return &RequestError{RequestSignature, printable(err.Error()), "a signature by the request's own key"}
 	}
 	uris := sanURIs(csr.Extensions)
 	if len(uris) != 1 {
-		return nil, &RequestError{RequestApplicationURI, fmt.Sprintf("%d URIs", len(uris)), "one URI, " + strconv.Quote(applicationURI)}
+		return &RequestError{RequestApplicationURI, fmt.Sprintf("%d URIs", len(uris)), "one URI, " + strconv.Quote(applicationURI)}
 	}
 	if uris[0] != applicationURI {
-		return nil, &RequestError{RequestApplicationURI, strconv.Quote(uris[0]), strconv.Quote(applicationURI)}
+		return &RequestError{RequestApplicationURI, strconv.Quote(uris[0]), strconv.Quote(applicationURI)}
 	}
-	return csr, nil
+	return nil
 }
 
 func strongSignature(algorithm x509.SignatureAlgorithm) bool {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -70,15 +71,19 @@ func (e *SignerError) Hint() string {
 	return "run the program by hand with the request that uapush cert csr writes; nothing was sent to the server"
 }
 
-// Issue has the request signed, and checks that the answer fits it: the key, the
-// ApplicationUri, the signatures of the chain.
+// Issue checks the request, has it signed, and checks that the answer fits it: the
+// key, the ApplicationUri, the signatures of the chain.
 func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
 	now := time.Now
 	if s.Now != nil {
 		now = s.Now
 	}
-	if _, err := x509.ParseCertificateRequest(csrDER); err != nil {
-		return nil, &RequestError{RequestStructure, printable(err.Error()), "a PKCS#10 request in DER"}
+	csr, err := parseRequest(csrDER)
+	if err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(checkRequest(csr, r.ApplicationURI), r.checkWords()); err != nil {
+		return nil, err
 	}
 	output, err := s.run(ctx, csrDER, r)
 	if err != nil {
@@ -88,7 +93,10 @@ func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]b
 	if err := CheckIssued(chain, csrDER, r.ApplicationURI, now()); err != nil {
 		return nil, err
 	}
-	return chain, s.record(ctx, chain[0], csrDER, r, now())
+	if err := s.record(ctx, chain[0], csrDER, r, now()); err != nil {
+		return nil, err
+	}
+	return chain, nil
 }
 
 func (s *ExecSigner) run(ctx context.Context, csrDER []byte, r Request) ([]byte, error) {
@@ -115,6 +123,19 @@ func (s *ExecSigner) run(ctx context.Context, csrDER []byte, r Request) ([]byte,
 		return nil, &SignerError{Program: words[0], Err: err, Stderr: printable(string(complaints.data))}
 	}
 	return out.data, nil
+}
+
+// checkWords refuses what came from a server and would surprise a script.
+func (r Request) checkWords() error {
+	if err := checkApplicationURI(r.ApplicationURI); err != nil {
+		return &RequestError{RequestApplicationURI, printable(err.Error()), ""}
+	}
+	for _, word := range []string{r.Slot.Server, r.Slot.Group, r.Slot.Type, strings.Join(r.DNSNames, "")} {
+		if word != printable(word) {
+			return &RequestError{RequestStructure, strconv.Quote(word), "no control characters"}
+		}
+	}
+	return nil
 }
 
 func (r Request) environment() []string {
