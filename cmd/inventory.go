@@ -58,8 +58,12 @@ func (e serverEntry) flagValues(dir string) map[string][]string {
 		}
 		return filepath.Join(dir, path)
 	}
+	password := e.Password
+	if path, ok := strings.CutPrefix(password, "file:"); ok {
+		password = "file:" + file(path)
+	}
 	values := map[string][]string{
-		"user": {e.User}, "password": {e.Password}, "password-file": {file(e.PasswordFile)},
+		"user": {e.User}, "password": {password}, "password-file": {file(e.PasswordFile)},
 		"user-cert": {file(e.UserCert)}, "user-key": {file(e.UserKey)}, "pin": {e.Pin},
 		"identity": {file(e.Identity)}, "state": {file(e.State)}, "application": {e.Application},
 		"timeout": {e.Timeout}, "deadline": {e.Deadline},
