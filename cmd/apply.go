@@ -8,15 +8,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/cmd/internal/view"
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 )
 
 type applyFlags struct {
 	planFlags
 	issuerFlags
-	dryRun, yes, skipCertificates bool
+	timingFlags
+	dryRun, yes, skipCertificates, noConfirm bool
+	confirm                                  []string
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -41,7 +45,10 @@ goes to the server it was made for, unless SERVER names it otherwise.`,
 	f.issuerFlags.register(c)
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only plan")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "apply without asking")
+	f.timingFlags.register(c)
 	c.Flags().BoolVar(&f.skipCertificates, "skip-certificates", false, "stop after the configuration is confirmed")
+	c.Flags().BoolVar(&f.noConfirm, "no-confirm", false, "stop after the upload; uapush confirm or uapush resume goes on while the server waits")
+	c.Flags().StringSliceVar(&f.confirm, "confirm", nil, "name of an endpoint whose loss to this operator is meant")
 	a.completeWithServers(c)
 	return c
 }
@@ -50,6 +57,9 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 	s := &workflow.State{}
 	args, err := f.inputs(a, s, args)
 	if err != nil {
+		return err
+	}
+	if err := f.timingFlags.apply(updateOf(s)); err != nil {
 		return err
 	}
 	conn, err := a.connect(c, &f.connectionFlags, args)
@@ -65,11 +75,13 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 		return a.present(conn, s.Plan, &f.planFlags)
 	}
 	s.Approve = a.approve(conn, f.yes, &f.planFlags)
-	if !f.skipCertificates {
+	if !f.skipCertificates && !f.noConfirm {
 		issuer := &lazyIssuer{a: a, flags: &f.issuerFlags}
 		s.Issuer, s.Approve = issuer, issuer.beforehand(s.Approve)
 	}
-	if err := a.perform(c.Context(), conn, s, steps); err != nil {
+	s.Guard = conn.guarded(f.confirm)
+	h := journal.Header{Command: "apply", Application: f.application, SkipCertificates: f.skipCertificates}
+	if err := a.carryOut(c.Context(), conn, s, steps, h); err != nil {
 		return err
 	}
 	return a.concluded(s, f.detailedExitCode)
@@ -114,6 +126,14 @@ func (f *applyFlags) inputs(a *app, s *workflow.State, args []string) ([]string,
 	return args[1:], nil
 }
 
+// updateOf is where a run takes the times of its update from.
+func updateOf(s *workflow.State) *config.UpdateTiming {
+	if s.Saved != nil {
+		return &s.Saved.Update
+	}
+	return &s.Desired.Update
+}
+
 // steps chooses the list: a dry run is a shorter one.
 func (f *applyFlags) steps(s *workflow.State) []workflow.Step {
 	switch {
@@ -121,6 +141,10 @@ func (f *applyFlags) steps(s *workflow.State) []workflow.Step {
 		return workflow.Match()
 	case f.dryRun:
 		return workflow.Plan()
+	case f.noConfirm && s.Saved != nil:
+		return workflow.ApplySavedUnconfirmed()
+	case f.noConfirm:
+		return workflow.ApplyUnconfirmed()
 	case f.skipCertificates && s.Saved != nil:
 		return workflow.ApplySavedConfiguration()
 	case f.skipCertificates:

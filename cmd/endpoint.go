@@ -9,6 +9,7 @@ import (
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 )
 
 func (a *app) endpointCommand() *cobra.Command {
@@ -117,7 +118,9 @@ func (a *app) runEndpointDelete(c *cobra.Command, f *deleteFlags, args []string)
 		return a.present(conn, s.Plan, &f.planFlags)
 	}
 	s.Approve = a.approve(conn, f.yes, &f.planFlags)
-	if err := a.perform(c.Context(), conn, s, workflow.Apply()); err != nil {
+	s.Guard = conn.guarded([]string{f.confirm, name})
+	h := journal.Header{Command: "endpoint delete", Application: f.application}
+	if err := a.carryOut(c.Context(), conn, s, workflow.Apply(), h); err != nil {
 		return err
 	}
 	return a.concluded(s, f.detailedExitCode)

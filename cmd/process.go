@@ -21,6 +21,9 @@ type Environment struct {
 	Width int
 	// Interactive says that a person can be asked: In and Err are a terminal.
 	Interactive bool
+	// Recorded is told when a line of a run's record is on the disk, with the
+	// line's number from 1. nil, as in a process, tells nobody.
+	Recorded func(line int)
 }
 
 // Process returns the environment of this process.

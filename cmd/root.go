@@ -60,6 +60,7 @@ confirms it, and fills trust lists and certificate slots.`,
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(view.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
 		a.planCommand(), a.applyCommand(), a.showCommand(),
+		a.confirmCommand(), a.resumeCommand(), a.runsCommand(),
 		a.configCommand(), a.endpointCommand(),
 		a.groupCommand(), a.certCommand(), a.trustCommand(), a.rejectedCommand(), a.changesCommand(),
 		a.discoverCommand(), a.identityCommand(), a.caCommand(),

@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"uapush": func() { os.Exit(cmd.Main(os.Args[1:], cmd.Process())) },
+		"uapush":        func() { os.Exit(cmd.Main(os.Args[1:], cmd.Process())) },
+		"uapush-killed": killed,
 	})
 }
 

@@ -24,6 +24,9 @@ func (s *State) open(ctx context.Context) error {
 		return err
 	}
 	s.Session = session
+	if s.Earlier != nil {
+		s.Session = patient{session, s}
+	}
 	id := session.ServerIdentity()
 	return s.record(Fact{Connected: &Connected{
 		EndpointURL: id.EndpointURL, ApplicationURI: id.ApplicationURI, CertificateSHA256: id.CertificateSHA256,

@@ -141,3 +141,8 @@ func (e *KeyLostError) Class() Class { return ClassRejected }
 func (e *KeyLostError) Hint() string {
 	return "give the run up with uapush runs abandon, and revoke its certificate; uapush apply then has a new one issued"
 }
+
+// Unconfirmed says that the server waits for a confirmation that this run did not send.
+func (s *State) Unconfirmed() bool {
+	return s.Update != nil && s.Update.UpdateID != (UpdateID{}) && !s.Confirmed
+}

@@ -137,7 +137,7 @@ func Resume() []Step {
 func ResumeConfiguration() []Step { return list(resuming, completing) }
 
 // Confirm lists the steps that confirm an update whose run has ended. It uploads nothing.
-func Confirm() []Step { return list(resuming, []Step{confirm{}}) }
+func Confirm() []Step { return list(resuming[:3], []Step{confirm{}}) }
 
 // Read lists the steps that read a configuration.
 func Read() []Step { return list([]Step{connect{}, observe{}}) }

@@ -144,7 +144,9 @@ func (s *State) waitsForConfirmation(ctx context.Context) error {
 			err = s.Session.ConfirmUpdate(ctx, u.UpdateID)
 		}
 		if err == nil {
-			s.Earlier.Confirmed = true
+			if err := s.confirmedEarlier(); err != nil {
+				return err
+			}
 		}
 		if err := s.lookAgain(ctx); err != nil {
 			return err
@@ -154,13 +156,12 @@ func (s *State) waitsForConfirmation(ctx context.Context) error {
 	switch {
 	case after && s.Earlier.Confirmed:
 		return s.concluded(OutcomeApplied, "The update is in force and confirmed, version %v.", s.Base.Version)
+	case after && !s.now().Before(u.Deadline):
+		return s.stillThere(ctx)
 	case after:
 		s.Update = &ConfigurationResult{NewVersion: u.Version, UpdateID: u.UpdateID}
 		s.Deadline = u.Deadline
-		if s.now().Before(u.Deadline) {
-			return s.concluded(OutcomeApplied, "The update is in force, version %v, and waits for its confirmation until %s.", s.Base.Version, u.Deadline.Local().Format(time.TimeOnly))
-		}
-		return s.stillThere(ctx)
+		return s.concluded(OutcomeApplied, "The update is in force, version %v, and waits for its confirmation until %s.", s.Base.Version, u.Deadline.Local().Format(time.TimeOnly))
 	case before && s.Earlier.Confirmed:
 		return s.neither() // somebody has undone what was confirmed
 	case before:
@@ -170,20 +171,32 @@ func (s *State) waitsForConfirmation(ctx context.Context) error {
 }
 
 // stillThere: the time to confirm is over by our clock, and the update is there.
+// A server that no longer knows its UpdateId takes nothing back any more.
 func (s *State) stillThere(ctx context.Context) error {
-	err := s.Session.ConfirmUpdate(ctx, s.Update.UpdateID)
+	err := s.Session.ConfirmUpdate(ctx, s.Earlier.Update.UpdateID)
 	switch {
-	case err == nil, errors.Is(err, ua.StatusBadInvalidArgument): // confirmed now, or before: the server takes nothing back any more
-		s.Earlier.Confirmed = true
-		if err := s.lookAgain(ctx); err != nil {
+	case err == nil:
+		if err := s.confirmedEarlier(); err != nil {
 			return err
 		}
-		if _, after := s.shows(); !after {
-			return s.concluded(OutcomeReverted, "The server has taken the update back, version %v.", s.Base.Version)
-		}
-		return s.concluded(OutcomeApplied, "The update is in force and confirmed, version %v.", s.Base.Version)
+	case !errors.Is(err, ua.StatusBadInvalidArgument):
+		return err
 	}
-	return err
+	if err := s.lookAgain(ctx); err != nil {
+		return err
+	}
+	if before, after := s.shows(); before {
+		return s.concluded(OutcomeReverted, "The server has taken the update back, version %v.", s.Base.Version)
+	} else if !after {
+		return s.neither()
+	}
+	s.Earlier.Confirmed = true
+	return s.concluded(OutcomeApplied, "The update is in force, version %v, and the server waits for no confirmation of it any more.", s.Base.Version)
+}
+
+func (s *State) confirmedEarlier() error {
+	s.Earlier.Confirmed = true
+	return s.record(Fact{Confirmed: &s.Earlier.Update.UpdateID}, "")
 }
 
 // lookAfter waits, and looks at the server again.

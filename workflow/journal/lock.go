@@ -86,6 +86,9 @@ func tryLock(path string) (release func(), ok bool, err error) {
 	}
 }
 
+// Name says which run holds the lock, where that was not known at first.
+func (l *Lock) Name(run string) error { return writeHolder(l.holder, run) }
+
 // Release gives the lock back.
 func (l *Lock) Release() {
 	if l.release == nil {

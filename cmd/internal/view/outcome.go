@@ -19,12 +19,14 @@ const OutcomeSchema = "uapush.result/1"
 
 // Outcome is what an apply achieved, as observed.
 type Outcome struct {
-	Schema       string              `json:"schema"`
-	Changed      bool                `json:"changed"`
-	Summary      plan.Summary        `json:"summary"`
-	BaseVersion  config.VersionTime  `json:"baseVersion"`
-	Version      config.VersionTime  `json:"version,omitempty"` // afterwards
-	Confirmed    bool                `json:"confirmed"`
+	Schema      string             `json:"schema"`
+	Changed     bool               `json:"changed"`
+	Summary     plan.Summary       `json:"summary"`
+	BaseVersion config.VersionTime `json:"baseVersion"`
+	Version     config.VersionTime `json:"version,omitempty"` // afterwards
+	Confirmed   bool               `json:"confirmed"`
+	// ConfirmBy is set where the update waits: the server takes it back at that time.
+	ConfirmBy    time.Time           `json:"confirmBy,omitzero"`
 	Certificates []IssuedCertificate `json:"certificates,omitempty"`
 	TrustLists   []string            `json:"trustLists,omitempty"` // groups whose list was written
 	Verified     *Verified           `json:"verified,omitempty"`
@@ -54,6 +56,9 @@ func OutcomeOf(s *workflow.State) Outcome {
 	o := Outcome{
 		Schema: OutcomeSchema, Summary: s.Plan.Summary,
 		BaseVersion: s.Plan.BaseVersion, Version: s.VersionAfter, Confirmed: s.Confirmed,
+	}
+	if s.Unconfirmed() {
+		o.ConfirmBy = s.Deadline
 	}
 	if o.Version == 0 && s.Update != nil {
 		o.Version = s.Update.NewVersion
@@ -102,11 +107,17 @@ func (t *Text) outcome(o Outcome) {
 		return
 	}
 	how := "in force"
-	if o.Confirmed {
+	switch {
+	case o.Confirmed:
 		how = "confirmed"
+	case !o.ConfirmBy.IsZero():
+		how = "not confirmed"
 	}
 	if o.Summary != (plan.Summary{}) {
 		t.Line("Configuration %v is %s: %d inserted, %d replaced, %d deleted.", o.Version, how, o.Summary.Insert, o.Summary.Replace, o.Summary.Delete)
+	}
+	if !o.ConfirmBy.IsZero() {
+		t.Line("The server takes it back at %s unless uapush confirm comes first.", o.ConfirmBy.Local().Format(time.TimeOnly))
 	}
 	for _, g := range o.TrustLists {
 		t.Line("Trust list of %s is written.", Clean(g))
