@@ -1,0 +1,451 @@
+package workflow
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/pki/pkitest"
+	"github.com/uapush/uapush/workflow/upkeep"
+)
+
+// kept is a server with one group, whose endpoint shows what its slot holds.
+type kept struct {
+	*server
+	own      []byte // the certificate from before
+	silent   bool   // no GetCertificates
+	stub     bool   // takes trust lists and forgets them
+	stuck    bool   // endpoints go on to show the old certificate
+	accepted [][]byte
+	sent     []CertificateUpdate
+}
+
+type keptSession struct {
+	*session
+	k *kept
+}
+
+func (k *kept) Open(ctx context.Context) (Session, error) {
+	s, err := k.server.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &keptSession{session: s.(*session), k: k}, nil
+}
+
+func (s *keptSession) slot() []byte { return s.groups["G"].Certificates[config.TypeRsaSha256] }
+
+func (s *keptSession) Survey(_ context.Context, parts func(GroupObservation) Parts) (Observation, error) {
+	before, after := s.call("Survey")
+	if err := errors.Join(before, after); err != nil {
+		return Observation{}, err
+	}
+	g := *s.groups["G"]
+	_ = parts(g)
+	g.TrustList.TrustedCertificates = slices.Clone(g.TrustList.TrustedCertificates)
+	g.Certificates = map[config.NodeID][]byte{}
+	if g.CertificatesKnown = !s.k.silent; g.CertificatesKnown && len(s.slot()) > 0 {
+		g.Certificates[config.TypeRsaSha256] = s.slot()
+	}
+	return Observation{
+		ApplicationURI: "urn:test:application", SupportsTransactions: s.transactions, PrivateKeyFormats: []string{"PEM"}, Groups: []GroupObservation{g},
+	}, nil
+}
+
+func (s *keptSession) Endpoints() []EndpointCertificate {
+	shown := s.slot()
+	if s.k.stuck {
+		shown = s.k.own
+	}
+	return []EndpointCertificate{{URL: "opc.tcp://test:4840", Certificate: shown}}
+}
+
+func (s *keptSession) CreateSigningRequest(_ context.Context, r SigningRequest) ([]byte, error) {
+	before, after := s.call("CreateSigningRequest")
+	if err := errors.Join(before, after); err != nil {
+		return nil, err
+	}
+	return csr(), nil
+}
+
+func (s *keptSession) WriteTrustList(ctx context.Context, group string, list TrustList) (bool, error) {
+	if s.k.stub {
+		list.Lists = 0
+	}
+	return s.session.WriteTrustList(ctx, group, list)
+}
+
+func (s *keptSession) UpdateCertificate(ctx context.Context, u CertificateUpdate) (bool, error) {
+	sent := u
+	sent.PrivateKey = bytes.Clone(u.PrivateKey)
+	s.k.sent = append(s.k.sent, sent)
+	return s.session.UpdateCertificate(ctx, u)
+}
+
+func (s *keptSession) ReadTrustList(context.Context, string, TrustListMask) (TrustList, error) {
+	return s.groups["G"].TrustList, nil
+}
+func (s *keptSession) AddCertificate(context.Context, string, []byte) error          { return nil }
+func (s *keptSession) RemoveCertificate(context.Context, string, string, bool) error { return nil }
+func (s *keptSession) GetRejectedList(context.Context, string) ([][]byte, error)     { return nil, nil }
+func (s *keptSession) GetCertificates(context.Context, string) (map[config.NodeID][]byte, error) {
+	return nil, nil
+}
+func (s *keptSession) CreateSelfSignedCertificate(context.Context, SelfSignedRequest) ([]byte, error) {
+	before, after := s.call("CreateSelfSignedCertificate")
+	if before != nil {
+		return nil, before
+	}
+	der := s.k.own
+	s.change(func() { s.groups["G"].Certificates[config.TypeRsaSha256] = der })
+	return der, after
+}
+func (s *keptSession) DeleteCertificate(context.Context, string, config.NodeID) error {
+	before, after := s.call("DeleteCertificate")
+	if before != nil {
+		return before
+	}
+	s.change(func() { delete(s.groups["G"].Certificates, config.TypeRsaSha256) })
+	return after
+}
+func (s *keptSession) TransactionDiagnostics(context.Context) (TransactionDiagnostics, error) {
+	s.calls = append(s.calls, "TransactionDiagnostics")
+	return TransactionDiagnostics{Phase: TransactionCompleted, Errors: []TransactionError{{Target: "G", Status: "Bad_X", Message: "says the server"}}}, nil
+}
+
+// material of the tests, made once.
+var keptOnce struct {
+	csr, old []byte
+	ca       *pkitest.Authority
+	issued   pkitest.Identity
+	crl      []byte
+}
+
+func csr() []byte { return keptOnce.csr }
+
+func prepareKept(t *testing.T) {
+	t.Helper()
+	if keptOnce.csr != nil {
+		return
+	}
+	keptOnce.ca = pkitest.NewAuthority(t, pkitest.Key(1), "Keep CA", nil)
+	keptOnce.crl = keptOnce.ca.CRL(t)
+	keptOnce.issued = keptOnce.ca.Issue(t, pkitest.Options{Key: pkitest.Key(2)})
+	keptOnce.old = pkitest.Application(t, pkitest.Options{}).Leaf()
+	keptOnce.csr = pkitest.Request(t, pkitest.Options{Key: pkitest.Key(2)})
+}
+
+// keptRig is a run of UpdateCertificates that renews the only slot.
+type keptRig struct {
+	*State
+	k      *kept
+	events []Event
+}
+
+func newKept(t *testing.T) *keptRig {
+	t.Helper()
+	prepareKept(t)
+	k := &kept{own: keptOnce.old, server: &server{
+		transactions: true, applyRequired: true, counts: map[string]int{},
+		groups: map[string]*GroupObservation{"G": {
+			Name: "G", Types: []config.NodeID{config.TypeRsaSha256}, Inspected: true, Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: keptOnce.old},
+		}},
+		identity: ServerIdentity{ApplicationURI: "urn:test:application", CertificateSHA256: pki.Fingerprint(keptOnce.old)},
+	}}
+	issuers, err := plan.Certificate("ca", keptOnce.ca.Certificate.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crl, err := plan.CRL("ca", keptOnce.crl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &keptRig{k: k}
+	r.State = &State{
+		Target: k, Issuer: &issuer{s: k.server, chain: keptOnce.issued.Chain}, ReconnectWithin: 10 * time.Second,
+		Observe: func(e Event) error { r.events = append(r.events, e); return nil },
+		Upkeep: Upkeep{
+			Decide: upkeep.Renewal{All: true, Key: upkeep.ServerKey, Issuers: []plan.Material{issuers}, CRLs: []plan.Material{crl}}.Decide,
+			Reads:  func(upkeep.Group) Parts { return PartTrustList | PartCertificates },
+			Accept: func(der []byte) { k.accepted = append(k.accepted, der); k.calls = append(k.calls, "Accept") },
+		},
+	}
+	return r
+}
+
+func (r *keptRig) slot() []byte { return r.k.groups["G"].Certificates[config.TypeRsaSha256] }
+
+// OPC 10000-12, 7.7.2: the order, by what the server does with changes.
+func TestUpdateCertificatesOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		transactions, required bool
+		want                   string
+	}{
+		"transactions": {true, true,
+			"Open Survey CreateSigningRequest Issue WriteTrustList Accept UpdateCertificate ApplyChanges Open Survey"},
+		"delay only": {false, true,
+			"Open Survey CreateSigningRequest Issue WriteTrustList ApplyChanges Accept UpdateCertificate ApplyChanges Open Survey"},
+		"at once": {false, false,
+			"Open Survey CreateSigningRequest Issue WriteTrustList Accept UpdateCertificate Open Survey"},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			r := newKept(t)
+			r.k.transactions, r.k.applyRequired = c.transactions, c.required
+			if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(r.k.calls, " "); got != c.want {
+				t.Errorf("the calls are\n%s, want\n%s", got, c.want)
+			}
+			if !bytes.Equal(r.slot(), keptOnce.issued.Leaf()) || !bytes.Equal(r.k.accepted[0], keptOnce.issued.Leaf()) || !r.Verified || r.Rejoined == nil {
+				t.Error("the new certificate is not in force, or was not verified")
+			}
+			if r.k.closed != r.k.sessions {
+				t.Errorf("%d of %d sessions were closed", r.k.closed, r.k.sessions)
+			}
+		})
+	}
+}
+
+// A failure of any call leaves the old certificate in force, and says so.
+func TestUpdateCertificatesFailures(t *testing.T) {
+	for _, call := range []string{"CreateSigningRequest", "WriteTrustList", "UpdateCertificate", "ApplyChanges"} {
+		bubble(t, call, func(t *testing.T) {
+			r := newKept(t)
+			r.k.faults = []fault{{call: call, n: 1, err: refusal(ua.StatusBadUnexpectedError)}}
+			err := Run(t.Context(), r.State, UpdateCertificates())
+			if !errors.Is(err, ua.StatusBadUnexpectedError) || ClassOf(err) != ClassRejected {
+				t.Fatalf("got %v of class %v", err, ClassOf(err))
+			}
+			if !bytes.Equal(r.slot(), keptOnce.old) || len(r.k.groups["G"].TrustList.IssuerCertificates) != 0 {
+				t.Error("something has changed")
+			}
+			var partial *PartialError
+			if changed := call != "CreateSigningRequest"; errors.As(err, &partial) != changed || changed && !partial.Unchanged {
+				t.Errorf("got %v", err)
+			}
+			staged := call == "UpdateCertificate" || call == "ApplyChanges"
+			if slices.Contains(r.k.calls, "CancelChanges") != staged {
+				t.Errorf("the calls are %q", r.k.calls)
+			}
+			told := slices.ContainsFunc(r.events, func(e Event) bool { return e.Message == "G: Bad_X says the server" })
+			if told != (call != "CreateSigningRequest") {
+				t.Error("the diagnostics were not told, or nobody asked for them")
+			}
+		})
+	}
+}
+
+// What the server did and could not answer is found out by looking.
+func TestUpdateCertificatesLostAnswer(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.k.faults = []fault{{call: "ApplyChanges", n: 1, err: errUnknown, after: true}}
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		var partial *PartialError
+		if !errors.As(err, &partial) || partial.Unchanged || !strings.Contains(partial.Observed, "1 of 1 trust lists and 1 of 1 certificates") {
+			t.Fatalf("got %v", err)
+		}
+		if r.Rejoined == nil {
+			t.Error("nobody learns whom the new session reached")
+		}
+	})
+}
+
+// Servers that accept and do not do it (field lessons: node-opcua, UA-.NETStandard).
+func TestUpdateCertificatesDisagreement(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*kept)
+		want   string
+	}{
+		"trust list forgotten": {func(k *kept) { k.stub = true }, "the trust list of G lacks 2 of the entries written"},
+		"old certificate":      {func(k *kept) { k.stuck = true }, "opc.tcp://test:4840 still shows the old certificate"},
+		"both, not told":       {func(k *kept) { k.stuck, k.silent = true, true }, "has another certificate"},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			r := newKept(t)
+			c.change(r.k)
+			err := Run(t.Context(), r.State, UpdateCertificates())
+			var broken *VerifyError
+			if !errors.As(err, &broken) || !strings.Contains(broken.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// Without GetCertificates the endpoints say what the slot holds.
+func TestSlotFromEndpoints(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.k.silent = true
+		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
+			t.Fatal(err)
+		}
+		if c := r.Work.Certificates[0]; !bytes.Equal(c.Old, keptOnce.old) || !r.Verified {
+			t.Errorf("got %+v", c)
+		}
+	})
+}
+
+// A certificate that was not announced is not written, nor is anything else.
+func TestUnlistedIssuer(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Decide = upkeep.Renewal{All: true, Key: upkeep.ServerKey}.Decide
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		var unlisted *UnlistedIssuerError
+		if !errors.As(err, &unlisted) || slices.Contains(r.k.calls, "UpdateCertificate") {
+			t.Errorf("got %v after %q", err, r.k.calls)
+		}
+	})
+}
+
+// An issuer that answers another request.
+func TestForeignAnswer(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Issuer = &issuer{s: r.k.server, chain: [][]byte{keptOnce.old}}
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		var issued *pki.IssuedError
+		if !errors.As(err, &issued) || issued.Rule != pki.RequestKey || slices.Contains(r.k.calls, "WriteTrustList") {
+			t.Errorf("got %v after %q", err, r.k.calls)
+		}
+	})
+}
+
+// A key made here goes to the server and nowhere else.
+func TestLocalKey(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Decide = withLocalKey(r.Decide)
+		r.Issuer = signs{r}
+		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
+			t.Fatal(err)
+		}
+		sent := r.k.sent[0]
+		if sent.PrivateKeyFormat != "PEM" {
+			t.Errorf("the format is %q", sent.PrivateKeyFormat)
+		}
+		key, err := pki.ParseAnyKey(sent.PrivateKey)
+		if err != nil || pki.CheckPair(sent.Certificate, key) != nil {
+			t.Errorf("the key sent is not the certificate's: %v", err)
+		}
+		for _, m := range r.obtained {
+			if bytes.ContainsFunc(m.key, func(c rune) bool { return c != 0 }) {
+				t.Error("the key is still in memory")
+			}
+		}
+		if slices.Contains(r.k.calls, "CreateSigningRequest") {
+			t.Error("the server was asked for a request")
+		}
+	})
+}
+
+func withLocalKey(decide func(upkeep.Situation) (upkeep.Work, error)) func(upkeep.Situation) (upkeep.Work, error) {
+	return func(in upkeep.Situation) (upkeep.Work, error) {
+		w, err := decide(in)
+		for i := range w.Certificates {
+			w.Certificates[i].Key, w.Certificates[i].Bits, w.Certificates[i].KeyFormat = upkeep.LocalKey, 2048, "PEM"
+			w.Certificates[i].Subject = "CN=PLC1/O=Plant"
+		}
+		return w, err
+	}
+}
+
+// signs is a pki.Issuer that signs what it is asked to.
+type signs struct{ r *keptRig }
+
+func (s signs) Issue(_ context.Context, der []byte, r pki.Request) ([][]byte, error) {
+	request, err := pki.CheckRequest(der, r.ApplicationURI)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := signWith(keptOnce.ca, request)
+	return [][]byte{leaf, keptOnce.ca.Certificate.Raw}, err
+}
+
+// Nothing to do: nobody is asked, nothing is written, nothing is issued.
+func TestNothingToKeep(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Decide = upkeep.Renewal{}.Decide
+		r.Consent = func(context.Context, upkeep.Work) error { return errors.New("asked") }
+		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(r.k.calls, " "); got != "Open Survey" {
+			t.Errorf("the calls are %q", got)
+		}
+	})
+}
+
+// Consent comes before anything is sent that changes the server.
+func TestConsentDeclined(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Consent = func(context.Context, upkeep.Work) error { return ErrDeclined }
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		if got := strings.Join(r.k.calls, " "); !errors.Is(err, ErrDeclined) || got != "Open Survey" {
+			t.Errorf("got %v after %q", err, got)
+		}
+	})
+}
+
+// Emptying a slot, and having the server fill it, each end with ApplyChanges.
+func TestDeleteAndSelfSign(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.Decide = upkeep.Deletion{}.Decide
+		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil || len(r.slot()) != 0 {
+			t.Fatalf("got %v", err)
+		}
+		again := newKept(t)
+		again.k = r.k
+		again.Target, again.Decide = r.k, upkeep.SelfSign{Names: []string{"plc1"}}.Decide
+		if err := Run(t.Context(), again.State, UpdateCertificates()); err != nil || !bytes.Equal(r.slot(), keptOnce.old) {
+			t.Fatalf("got %v", err)
+		}
+		if der, taken := again.SlotTaken("G", config.TypeRsaSha256); !taken || !bytes.Equal(der, keptOnce.old) {
+			t.Error("what the server made is not told")
+		}
+		if r.k.counts["ApplyChanges"] != 2 {
+			t.Errorf("ApplyChanges was called %d times", r.k.counts["ApplyChanges"])
+		}
+	})
+}
+
+func TestUpkeepListsShareABeginning(t *testing.T) {
+	for name, long := range map[string][]Step{
+		"UpdateCertificates": UpdateCertificates(), "UpdateTrustList": UpdateTrustList(), "RequestCertificates": RequestCertificates(),
+	} {
+		if short := Weigh(); !slices.Equal(short, long[:len(short)]) {
+			t.Errorf("Weigh is no prefix of %s", name)
+		}
+	}
+	for _, s := range Weigh() {
+		if _, ok := s.(Mutator); ok {
+			t.Errorf("%s changes the server, and is part of a preview", s.Name())
+		}
+	}
+}
+
+func signWith(ca *pkitest.Authority, request *x509.CertificateRequest) ([]byte, error) {
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(4711), Subject: request.Subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+		ExtraExtensions: request.Extensions,
+	}
+	return x509.CreateCertificate(rand.Reader, template, ca.Certificate, request.PublicKey, ca.Key)
+}
