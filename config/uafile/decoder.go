@@ -17,6 +17,7 @@ type decoder struct {
 	namespaces []string // URIs; the first has index 1
 	form       Layout
 	kept       map[string]keptRecords // where the records are
+	elements   int                    // of all lists so far
 	room       int                    // bytes that namespace URIs may still take in NodeIds
 	path
 	truncated    bool // the failure is that the data ended
@@ -109,8 +110,24 @@ func (d *decoder) length(field string, minSize int) int32 {
 	return n
 }
 
+// maxElements bounds the elements of all lists of a file together: far more than
+// a server has, and few enough to hold and to show.
+const maxElements = 1 << 15
+
 func (d *decoder) count(field string, _, minSize int) int {
-	return max(0, int(d.length(field, minSize)))
+	return max(0, int(d.elementsOf(field, minSize)))
+}
+
+// elementsOf is the length of a list, which counts towards maxElements.
+func (d *decoder) elementsOf(field string, minSize int) int32 {
+	start := d.off
+	n := d.length(field, minSize)
+	if d.elements += max(0, int(n)); d.elements > maxElements && d.err == nil {
+		d.off = start
+		d.failAt(field, "more than %d records and list elements in one file", maxElements)
+		return 0
+	}
+	return n
 }
 
 // opaque gives a ByteString, which belongs to the stream; nil when it is null.
@@ -195,7 +212,7 @@ func (d *decoder) record(field string, move func(codec)) {
 }
 
 func (d *decoder) records(field string, _, minSize int, move func(c codec, i int)) {
-	kept := keptRecords{length: d.length(field, minSize)}
+	kept := keptRecords{length: d.elementsOf(field, minSize)}
 	for i := 0; i < int(kept.length) && d.err == nil; i++ {
 		start := d.off
 		d.element(field, i)

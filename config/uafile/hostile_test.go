@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -301,5 +302,28 @@ func TestHostileStreamsTakeLittleMemory(t *testing.T) {
 				t.Errorf("got %d bytes allocated for %d, want at most %d", got, len(stream), budget)
 			}
 		})
+	}
+}
+
+func TestElementsAreBounded(t *testing.T) {
+	var a config.Application
+	for range 20_000 {
+		a.UserTokenSettings = append(a.UserTokenSettings, config.UserTokenSettings{})
+		a.CertificateGroups = append(a.CertificateGroups, config.CertificateGroup{})
+	}
+	for _, tt := range []struct {
+		groups int
+		want   string
+	}{{10_000, ""}, {20_000, "records and list elements"}} {
+		part := a
+		part.CertificateGroups = a.CertificateGroups[:tt.groups]
+		stream, err := uafile.New(uafile.Layout105_06).Encode(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = uafile.Decode(stream)
+		if got := fmt.Sprint(err); (err != nil) != (tt.want != "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%d records: got %v, want %q", 20_000+tt.groups, err, tt.want)
+		}
 	}
 }
