@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -14,10 +15,12 @@ import (
 
 // identity is who a user token proved to be.
 type identity struct {
-	user  string // "" is anonymous
-	roles []uint32
-	group string // CertificateGroup that vouches for chain; "" where none has to
-	chain []byte
+	user        string // "" is anonymous
+	token       ua.UserTokenType
+	certificate []byte // DER of the leaf, of a certificate user
+	roles       []uint32
+	group       string // CertificateGroup that vouches for chain; "" where none has to
+	chain       []byte
 }
 
 // authenticate checks the user token of ActivateSession against the tokens that
@@ -62,7 +65,7 @@ func anonymous(_ config.UserTokenSettings, offered bool) (identity, ua.StatusCod
 	if !offered {
 		return identity{}, ua.StatusBadIdentityTokenRejected
 	}
-	return identity{roles: []uint32{space.RoleAnonymous}}, ua.StatusOK
+	return identity{token: ua.UserTokenTypeAnonymous, roles: []uint32{space.RoleAnonymous}}, ua.StatusOK
 }
 
 // userName decrypts and checks a password (7.40.4). One in clear is never taken.
@@ -80,7 +83,7 @@ func (s *Server) userName(token *ua.UserNameIdentityToken, policy string, offer 
 		s.log.Warn("login refused", "user", token.UserName)
 		return identity{}, status
 	}
-	return identity{user: acc.name, roles: acc.roles}, ua.StatusOK
+	return identity{user: acc.name, token: ua.UserTokenTypeUserName, roles: acc.roles}, ua.StatusOK
 }
 
 // userCertificate checks who signed the server's certificate and nonce (7.40.5). The
@@ -102,7 +105,7 @@ func (s *Server) userCertificate(token *ua.X509IdentityToken, settings config.Us
 		return identity{}, ua.StatusBadUserSignatureInvalid
 	}
 	if acc := s.accounts.certificate(leaf.Raw); acc != nil {
-		return identity{user: acc.name, roles: acc.roles}, ua.StatusOK
+		return identity{user: acc.name, token: ua.UserTokenTypeCertificate, certificate: leaf.Raw, roles: acc.roles}, ua.StatusOK
 	}
 	group := settings.CertificateGroupName
 	if group == "" {
@@ -112,6 +115,46 @@ func (s *Server) userCertificate(token *ua.X509IdentityToken, settings config.Us
 		return identity{}, ua.StatusBadIdentityTokenRejected
 	}
 	return identity{
-		user: leaf.Subject.String(), roles: []uint32{space.RoleAnonymous, space.RoleAuthenticatedUser}, group: group, chain: token.CertificateData,
+		user: leaf.Subject.String(), token: ua.UserTokenTypeCertificate, certificate: leaf.Raw, roles: []uint32{space.RoleAnonymous, space.RoleAuthenticatedUser}, group: group, chain: token.CertificateData,
 	}, ua.StatusOK
+}
+
+// roles are those that a user or a client has by Options, by the rules of the
+// SecurityAdmin Role, or in application setup (OPC 10000-18, 4.4; OPC 10000-12, G.2).
+func (s *Server) roles(who identity, a *space.Access) []uint32 {
+	roles := slices.Clip(who.roles)
+	known := slices.ContainsFunc(s.options.AdminClients, func(der []byte) bool { return bytes.Equal(der, a.ClientCertificate) })
+	i := part12.Identity{
+		UserCertificate:   who.certificate,
+		AnonymousInSecret: who.token == ua.UserTokenTypeAnonymous && a.Mode == ua.MessageSecurityModeSignAndEncrypt,
+	}
+	if who.token == ua.UserTokenTypeUserName {
+		i.User = who.user
+	}
+	if leaf, err := leafOf(a.ClientCertificate); err == nil && len(leaf.URIs) > 0 && a.Mode != ua.MessageSecurityModeNone {
+		i.ApplicationURI = leaf.URIs[0].String()
+	}
+	if known || s.device().SecurityAdmin(i) {
+		roles = append(roles, space.RoleSecurityAdmin, space.RoleConfigureAdmin)
+	}
+	return roles
+}
+
+// reviewRoles gives every Session the Roles that it has now (OPC 10000-18, 4.4.1).
+func (s *Server) reviewRoles() {
+	for _, sess := range s.sessions.all() {
+		s.sessions.mu.Lock()
+		access, who := sess.access, sess.who
+		s.sessions.mu.Unlock()
+		if access == nil {
+			continue
+		}
+		next := *access
+		next.Roles = s.roles(who, access)
+		s.sessions.mu.Lock()
+		if sess.access == access {
+			sess.access = &next
+		}
+		s.sessions.mu.Unlock()
+	}
 }

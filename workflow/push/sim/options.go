@@ -22,7 +22,9 @@ type Options struct {
 	// SecurityAdmin and ConfigureAdmin whoever the user is (OPC 10000-18, 4.4.4).
 	AdminClients [][]byte
 	// AcceptClients is the application setup of OPC 10000-12, G.2: any sound client
-	// certificate is accepted until a TrustList was written.
+	// certificate is accepted until a TrustList was written and somebody has the
+	// SecurityAdmin Role. Where neither Admin nor others have it, Anonymous has it
+	// meanwhile, on encrypted channels.
 	AcceptClients bool
 	HTTPSGroup    bool // a DefaultHttpsGroup with a certificate that no endpoint uses
 

@@ -183,6 +183,9 @@ func (s *Server) changed(c part12.Change) {
 		l.review()
 	}
 	s.reviewUsers()
+	if c.Setup || c.Roles {
+		s.reviewRoles()
+	}
 }
 
 func (s *Server) device() *part12.Device {

@@ -40,6 +40,7 @@ type session struct {
 	busy        int    // requests being answered
 
 	access    *space.Access // nil until activated; replaced, never changed
+	who       identity      // of access
 	userGroup string        // whose TrustList vouches for the user's certificate
 	userChain []byte
 	points    map[string]rest // continuation points
@@ -262,6 +263,7 @@ func (s *Server) activateSession(l *listener, ch *secureconv.Channel, req *ua.Ac
 	access := s.grant(sess, l, ch, offer, who)
 	s.sessions.mu.Lock()
 	sess.timeout = sess.revised
+	sess.who = who
 	sess.access, sess.userGroup, sess.userChain = access, who.group, who.chain
 	sess.channel, sess.listener, sess.nonce = ch, l, next
 	s.sessions.mu.Unlock()
@@ -273,11 +275,9 @@ func (s *Server) activateSession(l *listener, ch *secureconv.Channel, req *ua.Ac
 // grant is what an activated Session may do.
 func (s *Server) grant(sess *session, l *listener, ch *secureconv.Channel, offer part12.Offer, who identity) *space.Access {
 	a := &space.Access{
-		SessionID: sess.id.String(), Mode: ch.SecurityMode(), Roles: who.roles, User: who.user, ClientCertificate: ch.ClientCertificate(),
+		SessionID: sess.id.String(), Mode: ch.SecurityMode(), User: who.user, ClientCertificate: ch.ClientCertificate(),
 	}
-	if slices.ContainsFunc(s.options.AdminClients, func(der []byte) bool { return bytes.Equal(der, a.ClientCertificate) }) {
-		a.Roles = append(slices.Clip(a.Roles), space.RoleSecurityAdmin, space.RoleConfigureAdmin)
-	}
+	a.Roles = s.roles(who, a)
 	if len(offer.Chain) > 0 {
 		a.ServerCertificate = offer.Chain[0]
 	}

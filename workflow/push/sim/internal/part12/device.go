@@ -22,7 +22,8 @@ type Device struct {
 	mu       sync.Mutex // guards everything below, and the applications
 	closed   bool
 	tx       *transaction
-	setup    bool // application setup (G.2)
+	setup    bool   // application setup (G.2)
+	rules    []Rule // who holds the SecurityAdmin Role, besides those of Options
 	handles  map[uint32]*handle
 	last     uint32 // handle given out last
 	pending  Change // collected under mu, reported after it
@@ -39,6 +40,7 @@ type Change struct {
 	Certificates []string // CertificateGroups with another certificate
 	Trust        []string // CertificateGroups with another TrustList or other ValidationOptions
 	Setup        bool     // application setup ended or began
+	Roles        bool     // others hold the SecurityAdmin Role
 	Applied      bool     // changes of certificates or TrustLists were applied
 	Updated      bool     // an update of the configuration was applied, or taken back
 	Reset        bool     // everything is as on a first start, and the server has to restart
@@ -46,7 +48,7 @@ type Change struct {
 }
 
 func (c Change) empty() bool {
-	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup && !c.Applied && !c.Updated && !c.Reset
+	return !c.Endpoints && len(c.Certificates) == 0 && len(c.Trust) == 0 && !c.Setup && !c.Roles && !c.Applied && !c.Updated && !c.Reset
 }
 
 // Open loads the state of Options.Dir, or makes a new one with fresh keys and
@@ -125,6 +127,7 @@ func (a *Application) changed(c Change) {
 	}
 	p.Endpoints = p.Endpoints || c.Endpoints
 	p.Setup = p.Setup || c.Setup
+	p.Roles = p.Roles || c.Roles
 	p.Applied = p.Applied || c.Applied
 	p.Updated = p.Updated || c.Updated
 	p.Reset = p.Reset || c.Reset

@@ -37,6 +37,7 @@ func (d *Device) Attach(s *space.Space) {
 	server := s.Tree(ua.NewNumericNodeID(0, id.ServerConfiguration))
 	d.server.bind(server)
 	d.client.bind(client)
+	d.bindRole(s)
 	trees := map[*Application]*space.Tree{d.server: server, d.client: client}
 	if d.opt.NoManagedApplications {
 		s.Remove(s.Tree(ua.NewNumericNodeID(0, idManagedApplications)))

@@ -27,8 +27,8 @@ type Options struct {
 	// HTTPSGroup gives the server a DefaultHttpsGroup with a certificate. No endpoint
 	// uses it: only opc.tcp is spoken here.
 	HTTPSGroup bool
-	// Unadministered says that nobody has the SecurityAdmin Role; a server stays in
-	// application setup until somebody has (G.2).
+	// Unadministered says that nobody has the SecurityAdmin Role by other means than
+	// AddIdentity; a server stays in application setup until somebody has it (G.2).
 	Unadministered bool
 	Behaviour
 

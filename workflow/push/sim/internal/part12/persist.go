@@ -24,6 +24,7 @@ const (
 type storedDevice struct {
 	Schema       string              `json:"schema"`
 	Setup        bool                `json:"applicationSetup"`
+	Rules        []Rule              `json:"securityAdmin,omitempty"`
 	Applications []storedApplication `json:"applications"`
 }
 
@@ -58,7 +59,7 @@ func (d *Device) save() error {
 	if d.opt.Dir == "" || d.closed {
 		return nil
 	}
-	out := storedDevice{Schema: stateSchema, Setup: d.setup}
+	out := storedDevice{Schema: stateSchema, Setup: d.setup, Rules: d.rules}
 	for _, a := range d.applications() {
 		stored, err := a.store()
 		if err != nil {
@@ -138,7 +139,7 @@ func (d *Device) load() (found bool, err error) {
 	if in.Schema != stateSchema {
 		return false, fmt.Errorf("open the state: schema %q is not %q", in.Schema, stateSchema)
 	}
-	d.setup = in.Setup
+	d.setup, d.rules = in.Setup, in.Rules
 	for _, a := range d.applications() {
 		i := slices.IndexFunc(in.Applications, func(s storedApplication) bool { return s.Name == a.name })
 		if i < 0 {

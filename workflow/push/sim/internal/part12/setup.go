@@ -18,7 +18,7 @@ func (d *Device) InApplicationSetup() bool {
 // TrustList says whom to accept, and somebody has the SecurityAdmin Role. Emptying
 // the list later does not bring it back (G.2).
 func (d *Device) configured(s *state) (left bool) {
-	if !d.setup || d.opt.Unadministered || s.groups[config.DefaultApplicationGroup].Trust.empty() {
+	if !d.setup || d.unadministered() || s.groups[config.DefaultApplicationGroup].Trust.empty() {
 		return false
 	}
 	d.setup = false
@@ -51,7 +51,7 @@ func (d *Device) resetToServerDefaults(acc *space.Access) error {
 	}
 	d.adopt(acc, d.server, fresh.server)
 	d.adopt(acc, d.client, fresh.client)
-	d.setup = true
+	d.setup, d.rules = true, nil
 	d.server.changed(Change{Reset: true, groups: true})
 	return d.save()
 }

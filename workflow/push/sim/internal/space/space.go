@@ -69,6 +69,7 @@ type reference struct {
 func New() *Space {
 	s := &Space{nodes: map[key]*node{}, rows: map[string]*row{}}
 	s.addSurroundings()
+	s.addRoleSet()
 	s.addDataTypes()
 	rows := table()
 	for i := range rows {

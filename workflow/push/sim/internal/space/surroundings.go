@@ -45,6 +45,8 @@ func surroundings() []plain {
 		{id.FolderType, objectType, "FolderType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.ServerType, objectType, "ServerType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.ServerCapabilitiesType, objectType, "ServerCapabilitiesType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
+		{id.RoleSetType, objectType, "RoleSetType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
+		{id.RoleType, objectType, "RoleType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.OperationLimitsType, objectType, "OperationLimitsType", id.FolderType, id.HasSubtype, 0, 0, 0},
 		{id.BaseVariableType, variableType, "BaseVariableType", 0, 0, 0, 0, 0},
 		{id.BaseDataVariableType, variableType, "BaseDataVariableType", id.BaseVariableType, id.HasSubtype, 0, 0, 0},
