@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/journal"
 	"github.com/uapush/uapush/workflow/push"
@@ -186,7 +187,14 @@ func (a *app) carryOut(ctx context.Context, conn *connection, s *workflow.State,
 	if err != nil {
 		return err
 	}
-	return r.end(s, a.performOn(ctx, conn, s, steps, r.observe))
+	err = a.performOn(ctx, conn, s, steps, r.observe)
+	var moved *workflow.ReplannedError
+	if errors.As(err, &moved) {
+		a.progress().Line("What would have to be changed now:")
+		now := view.View{Out: a.env.Err, Format: view.Table, Width: a.env.Width}
+		err = errors.Join(err, now.Plan(conn.label, moved.Now))
+	}
+	return r.end(s, err)
 }
 
 // guarded says who must stay able to administer the server.

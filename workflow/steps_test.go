@@ -60,9 +60,11 @@ var writersOf = map[string]string{
 	"Observation": "look survey",     // observe, or survey
 	"File":        "look",
 	"Base":        "look",
-	"Outcome":     "concluded",                   // reconcile
-	"Update":      "upload waitsForConfirmation", // reconcile
-	"Deadline":    "upload waitsForConfirmation", // reconcile
+	"Expected":    "send resume",                            // upload
+	"Plan":        "compute match resume recount afterMove", // upload, by the last
+	"Outcome":     "concluded",                              // reconcile
+	"Update":      "upload waitsForConfirmation",            // reconcile
+	"Deadline":    "upload waitsForConfirmation",            // reconcile
 }
 
 // Every field of State has one writer, the step in its comment.

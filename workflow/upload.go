@@ -57,20 +57,14 @@ func (upload) Skip(s *State) string {
 }
 
 func (upload) Run(ctx context.Context, s *State) error {
-	u, err := s.configurationUpdate()
-	if err != nil {
-		return err
-	}
-	expected, err := plan.Result(s.Base, s.Plan.Changes)
-	if err != nil {
-		return err
-	}
-	s.Expected = &expected
-	result, err := s.Session.UpdateConfiguration(ctx, u)
-	if err != nil {
-		if result != nil {
-			return &RejectedError{Results: s.verdicts(u.Targets, result), Err: err}
+	result, err := s.send(ctx)
+	for moves := 0; err != nil && ClassOf(err) == ClassConflict && moves < maxMoves; moves++ {
+		if err := s.afterMove(ctx, err); err != nil {
+			return err
 		}
+		result, err = s.send(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	s.Update = result
@@ -80,6 +74,24 @@ func (upload) Run(ctx context.Context, s *State) error {
 	return s.record(Fact{Update: &UpdateFact{
 		Base: s.Plan.BaseVersion, Version: result.NewVersion, UpdateID: result.UpdateID, Deadline: s.Deadline,
 	}}, "version %v follows %v", result.NewVersion, s.Plan.BaseVersion)
+}
+
+// send uploads the plan once.
+func (s *State) send(ctx context.Context) (*ConfigurationResult, error) {
+	u, err := s.configurationUpdate()
+	if err != nil {
+		return nil, err
+	}
+	expected, err := plan.Result(s.Base, s.Plan.Changes)
+	if err != nil {
+		return nil, err
+	}
+	s.Expected = &expected
+	result, err := s.Session.UpdateConfiguration(ctx, u)
+	if err != nil && result != nil {
+		return nil, &RejectedError{Results: s.verdicts(u.Targets, result), Err: err}
+	}
+	return result, err
 }
 
 // configurationUpdate derives file and targets from the plan's changes alone.
