@@ -142,7 +142,7 @@ func (e *UnknownApplicationError) Error() string {
 	if len(e.Known) == 0 {
 		return fmt.Sprintf("the server manages no application %q, nor any other", e.Application)
 	}
-	return fmt.Sprintf("the server manages no application %q; it manages %s", e.Application, strings.Join(e.Known, ", "))
+	return fmt.Sprintf("the server manages no application %q; it manages %s", e.Application, listOr(e.Known, "none"))
 }
 
 func (e *UnknownApplicationError) Class() workflow.Class { return workflow.ClassUsage }
@@ -200,9 +200,26 @@ func (e *MalformedError) Hint() string {
 	return "this is a fault of the server; its vendor will want to see it, with a trace of the connection"
 }
 
+// mostListed and longestItem bound what a server can put into a sentence.
+const (
+	mostListed  = 10
+	longestItem = 300 // bytes
+)
+
 func listOr(items []string, none string) string {
 	if len(items) == 0 {
 		return none
 	}
-	return strings.Join(items, ", ")
+	shown := make([]string, 0, mostListed)
+	for _, item := range items[:min(len(items), mostListed)] {
+		if len(item) > longestItem {
+			item = strings.ToValidUTF8(item[:longestItem], "") + "…"
+		}
+		shown = append(shown, item)
+	}
+	text := strings.Join(shown, ", ")
+	if more := len(items) - len(shown); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

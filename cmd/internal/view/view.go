@@ -112,6 +112,9 @@ func (t *Text) paint(colour, s string) string {
 	return colour + s + reset
 }
 
+// mostFailure bounds a sentence, in bytes: it may quote a server.
+const mostFailure = 12 << 10
+
 // Failure prints an error and, below it, what to do about it.
 func (t *Text) Failure(message, hint string) {
 	t.Line("%s %s", t.paint(red, "uapush:"), strings.TrimRight(cleanLines(message), "\n"))
@@ -121,6 +124,9 @@ func (t *Text) Failure(message, hint string) {
 }
 
 func cleanLines(s string) string {
+	if len(s) > mostFailure {
+		s = strings.ToValidUTF8(s[:mostFailure], "") + "…"
+	}
 	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
 		lines = append(lines, Clean(strings.ReplaceAll(line, "\t", "    ")))

@@ -13,8 +13,8 @@ import (
 const (
 	maxDepth      = 32      // Variants, DataValues, ExtensionObjects and DiagnosticInfos inside each other
 	maxDimensions = 8       // of an array in a Variant
-	memoryFloor   = 1 << 20 // bytes that decoding any message may take
-	memoryFactor  = 16      // and bytes for every byte of the message
+	memoryFloor   = 4 << 20 // bytes that decoding any message may take
+	memoryFactor  = 8       // and bytes for every byte of the message
 	nestedSize    = 128     // bytes of a Variant, a DataValue with its Variant, an ExtensionObject, a DiagnosticInfo, at most
 )
 
