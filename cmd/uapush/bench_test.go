@@ -160,10 +160,12 @@ func newRig(b *testing.B) *rig {
 	return r
 }
 
-// server starts a server of its own, and gives its URL and its fingerprint.
-func (r *rig) server(b *testing.B) (url, certificate string) {
+// server starts a server of its own, with more flags, and gives its URL and its
+// fingerprint.
+func (r *rig) server(b *testing.B, flags ...string) (url, certificate string) {
 	b.Helper()
-	c := exec.Command(r.binary, "sim", "--port", "0", "--admin-password-file", r.password, "--trust", r.trust)
+	args := []string{"sim", "--port", "0", "--admin-password-file", r.password, "--trust", r.trust}
+	c := exec.Command(r.binary, append(args, flags...)...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -191,6 +193,14 @@ func (r *rig) server(b *testing.B) (url, certificate string) {
 // run prepares an apply of the demo's manifest on a free port.
 func (r *rig) run(b *testing.B, url, certificate string, traffic *secureconv.Traffic) *workflow.State {
 	b.Helper()
+	return r.runJudged(b, url, traffic, func(chain [][]byte, host, uri string) error {
+		return pki.Policy{Pin: certificate, Host: host, ApplicationURI: uri}.Verify(chain)
+	})
+}
+
+// runJudged is run with a judge of the server's certificate.
+func (r *rig) runJudged(b *testing.B, url string, traffic *secureconv.Traffic, judge push.Judge) *workflow.State {
+	b.Helper()
 	password, err := os.ReadFile(r.password)
 	if err != nil {
 		b.Fatal(err)
@@ -198,10 +208,8 @@ func (r *rig) run(b *testing.B, url, certificate string, traffic *secureconv.Tra
 	target, err := push.New(push.Options{
 		URL: url, Traffic: traffic, ClientApplicationURI: pki.DefaultApplicationURI("bench"),
 		Identity: secureconv.Identity{Chain: r.identity.Chain, Key: r.identity.Key},
-		Judge: func(chain [][]byte, host, uri string) error {
-			return pki.Policy{Pin: certificate, Host: host, ApplicationURI: uri}.Verify(chain)
-		},
-		User: push.UserName{Name: "admin", Password: func() ([]byte, error) { return []byte(strings.TrimSpace(string(password))), nil }},
+		Judge:    judge,
+		User:     push.UserName{Name: "admin", Password: func() ([]byte, error) { return []byte(strings.TrimSpace(string(password))), nil }},
 		Complete: func(stream []byte) bool {
 			_, complete, err := uafile.Size(stream)
 			return complete || err != nil

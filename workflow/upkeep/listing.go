@@ -97,22 +97,28 @@ func (w *Work) judge(in Situation, g Group, c ListChange, guard Guard) error {
 	for _, m := range Stale(c.After, in.Now) {
 		w.Notes = append(w.Notes, fmt.Sprintf("the CRL of %s in %s is out of date since %s", m.Subject, g.Name, m.Until.Format("2006-01-02")))
 	}
-	for _, m := range Members(c.After) {
-		cert, err := x509.ParseCertificate(m.DER)
-		if err == nil && !chains(cert, c.After) && !(chainsNot(c.Before, m)) {
-			return &ChainError{Group: g.Name, Member: m.String(), Issuer: Brief(m.DER).Issuer}
-		}
-	}
-	return nil
+	return unchained(g.Name, c)
 }
 
-// chainsNot says that a member was in the list before, and incomplete then.
-func chainsNot(l plan.TrustList, m Member) bool {
-	if !containsDER(slices.Concat(l.Trusted, l.Issuers), m.DER) {
-		return false
+// unchained refuses a list that lacks the issuer of a member, unless it did
+// before: then it is not this change that broke it.
+func unchained(group string, c ListChange) error {
+	before, after := issuersIn(c.Before.Trusted, c.Before.Issuers), issuersIn(c.After.Trusted, c.After.Issuers)
+	for _, der := range slices.Concat(c.After.Trusted, c.After.Issuers) {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			continue
+		}
+		missing := after.missing(cert)
+		if missing == "" {
+			continue
+		}
+		if had := containsDER(slices.Concat(c.Before.Trusted, c.Before.Issuers), der); had && before.missing(cert) != "" {
+			continue
+		}
+		return &ChainError{Group: group, Member: member("", der).String(), Issuer: missing}
 	}
-	cert, err := x509.ParseCertificate(m.DER)
-	return err == nil && !chains(cert, l)
+	return nil
 }
 
 func readable(m Member) error {

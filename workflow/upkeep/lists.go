@@ -260,11 +260,12 @@ func Vouches(l plan.TrustList, chain [][]byte) bool {
 	if err != nil {
 		return false
 	}
+	known := issuersIn(l.Trusted, l.Issuers, chain)
 	for range pki.MaxChainLength {
 		if containsDER(l.Trusted, cert.Raw) {
 			return true
 		}
-		issuer := issuerAmong(cert, slices.Concat(l.Trusted, l.Issuers, chain))
+		issuer := known.of(cert)
 		if issuer == nil || issuer.Equal(cert) {
 			return false
 		}

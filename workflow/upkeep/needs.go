@@ -125,7 +125,7 @@ func Needs(der []byte, c Criteria) []Need {
 	if weak := weakness(cert, c.MinBits); weak != "" {
 		add(WeakKey, "%s", weak)
 	}
-	if c.Trust != nil && !bytes.Equal(cert.RawSubject, cert.RawIssuer) && !issuedByAnyOf(cert, slices.Concat(c.Trust.Trusted, c.Trust.Issuers)) {
+	if c.Trust != nil && !bytes.Equal(cert.RawSubject, cert.RawIssuer) && issuersIn(c.Trust.Trusted, c.Trust.Issuers).of(cert) == nil {
 		add(IssuerGone, "its issuer is not in the trust list")
 	}
 	return needs
@@ -187,20 +187,48 @@ func (c Criteria) revokes(cert *x509.Certificate) bool {
 	return false
 }
 
-func issuedByAnyOf(cert *x509.Certificate, issuers [][]byte) bool {
-	return issuerAmong(cert, issuers) != nil
+// issuers finds issuers by name, so that large lists are parsed once.
+type issuers map[string][]*x509.Certificate // by RawSubject
+
+func issuersIn(lists ...[][]byte) issuers {
+	found := issuers{}
+	for _, ders := range lists {
+		for _, der := range ders {
+			if c, err := x509.ParseCertificate(der); err == nil {
+				found[string(c.RawSubject)] = append(found[string(c.RawSubject)], c)
+			}
+		}
+	}
+	return found
 }
 
-// issuerAmong finds the certificate whose key signed cert.
-func issuerAmong(cert *x509.Certificate, ders [][]byte) *x509.Certificate {
-	for _, der := range ders {
-		ca, err := x509.ParseCertificate(der)
-		if err == nil && bytes.Equal(ca.RawSubject, cert.RawIssuer) &&
-			ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
+// of finds the certificate whose key signed cert; nil where there is none.
+func (i issuers) of(cert *x509.Certificate) *x509.Certificate {
+	for _, ca := range i[string(cert.RawIssuer)] {
+		if ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
 			return ca
 		}
 	}
 	return nil
+}
+
+// missing names the first issuer up to a self-signed root that is not there; ""
+// is none.
+func (i issuers) missing(cert *x509.Certificate) string {
+	for range pki.MaxChainLength {
+		issuer := i.of(cert)
+		if bytes.Equal(cert.RawSubject, cert.RawIssuer) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
+			issuer = cert
+		}
+		if issuer == nil {
+			return pki.Describe(cert).Issuer
+		}
+		if issuer.Equal(cert) {
+			return ""
+		}
+		cert = issuer
+	}
+	return pki.Describe(cert).Issuer
 }
 
 // Fits says whether a certificate's key suits a CertificateType (OPC 10000-12,

@@ -215,7 +215,7 @@ func (i Installation) Decide(in Situation) (Work, error) {
 	if err := w.change(in, g, after, Guard{}); err != nil {
 		return Work{}, err
 	}
-	if g.ForApplications() && !chains(cert, after) {
+	if g.ForApplications() && issuersIn(after.Trusted, after.Issuers).missing(cert) != "" {
 		return Work{}, &UnfitError{Rule: "chain", Value: "an issuer that the trust list of " + g.Name + " does not have", Want: "its CAs up to the root; give them with --issuers FILE, with their CRLs"}
 	}
 	c := SlotChange{
@@ -245,24 +245,6 @@ func (i Installation) check(in Situation, g Group, t config.NodeID, cert *x509.C
 	return nil
 }
 
-// chains says whether a list has every issuer of a certificate up to a root.
-func chains(cert *x509.Certificate, l plan.TrustList) bool { return missingIssuer(cert, l) == "" }
-
-// missingIssuer names the first issuer that a list lacks; "" is none.
-func missingIssuer(cert *x509.Certificate, l plan.TrustList) string {
-	for range pki.MaxChainLength {
-		issuer := issuerAmong(cert, slices.Concat(l.Trusted, l.Issuers, [][]byte{cert.Raw}))
-		if issuer == nil {
-			return pki.Describe(cert).Issuer
-		}
-		if issuer.Equal(cert) {
-			return ""
-		}
-		cert = issuer
-	}
-	return pki.Describe(cert).Issuer
-}
-
 // MissingIssuer names the first issuer of a chain's leaf that a list lacks; "" is
 // none. A server judges by its list, not by the chain it is given (7.10.5).
 func MissingIssuer(chain [][]byte, l plan.TrustList) string {
@@ -270,7 +252,7 @@ func MissingIssuer(chain [][]byte, l plan.TrustList) string {
 	if err != nil {
 		return "nobody"
 	}
-	return missingIssuer(cert, l)
+	return issuersIn(l.Trusted, l.Issuers).missing(cert)
 }
 
 // UnfitError says that a certificate does not suit the slot.
