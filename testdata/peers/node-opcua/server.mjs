@@ -1,8 +1,9 @@
 // A push-managed server of another stack: node-opcua with its
 // node-opcua-server-configuration. This file only configures and starts them.
 //
-//   node server.mjs --port N --pki DIR --trust client.der[,other.pem]
+//   node server.mjs --port N --pki DIR --trust client.der[,other.pem] [--ca ca.der --crl ca.crl]
 //
+// The CA and its CRL are among the issuers from the start.
 // Client certificates other than the trusted ones are rejected, and listed as
 // such. The server prints "READY URL" when it serves, and ends when its standard
 // input does.
@@ -22,6 +23,8 @@ const { values: options } = parseArgs({
     port: { type: "string" },
     pki: { type: "string" },
     trust: { type: "string", default: "" },
+    ca: { type: "string" },
+    crl: { type: "string" },
   },
 });
 
@@ -51,6 +54,11 @@ const serverCertificateManager = await certificateManager("app");
 const userCertificateManager = await certificateManager("user");
 for (const file of options.trust.split(",").filter(Boolean)) {
   await serverCertificateManager.trustCertificate(derOf(file));
+}
+
+if (options.ca) {
+  await serverCertificateManager.addIssuer(derOf(options.ca));
+  await serverCertificateManager.addRevocationList(derOf(options.crl));
 }
 
 const certificateFile = path.join(serverCertificateManager.rootDir, "own/certs/certificate.pem");
