@@ -87,10 +87,10 @@ func local(e *ua.ExpandedNodeID) *ua.NodeID {
 	return ua.NewNodeIDFromExpandedNodeID(e)
 }
 
-// What a server can make us collect by BrowseNext, and in how many rounds: an
+// What a server can make us collect below one node, and in how many rounds: an
 // answer may be without references, and still not be the last.
 const (
-	maximumReferences = 10000
+	maximumReferences = 5000
 	maximumRounds     = 1000
 )
 
@@ -122,11 +122,11 @@ func (s *Session) browse(ctx context.Context, node *ua.NodeID) ([]*ua.ReferenceD
 		}
 		all = append(all, results[0].References...)
 		point := results[0].ContinuationPoint
+		if len(all) > maximumReferences || round > maximumRounds {
+			return nil, &MalformedError{What: "answer to Browse", Why: fmt.Sprintf("%d references in %d answers are too many", len(all), round)}
+		}
 		if len(point) == 0 {
 			return all, nil
-		}
-		if len(all) > maximumReferences || round > maximumRounds {
-			return nil, &MalformedError{What: "answer to Browse", Why: fmt.Sprintf("it goes on after %d references in %d answers", len(all), round)}
 		}
 		next, err := sendAs[*ua.BrowseNextResponse](ctx, s, "BrowseNext", &ua.BrowseNextRequest{ContinuationPoints: [][]byte{point}})
 		if err != nil {
