@@ -19,8 +19,8 @@ type applyFlags struct {
 	planFlags
 	issuerFlags
 	timingFlags
-	dryRun, yes, skipCertificates, noConfirm bool
-	confirm                                  []string
+	dryRun, yes, skipCertificates, noConfirm, ifNeeded bool
+	confirm                                            []string
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -46,6 +46,7 @@ goes to the server it was made for, unless SERVER names it otherwise.`,
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "only plan")
 	c.Flags().BoolVarP(&f.yes, "yes", "y", false, "apply without asking")
 	f.timingFlags.register(c)
+	c.Flags().BoolVar(&f.ifNeeded, "if-needed", false, "look first as uapush check does, and act only where its verdict is refresh or reprovision")
 	c.Flags().BoolVar(&f.skipCertificates, "skip-certificates", false, "stop after the configuration is confirmed")
 	c.Flags().BoolVar(&f.noConfirm, "no-confirm", false, "stop after the upload; uapush confirm or uapush resume goes on while the server waits")
 	c.Flags().StringSliceVar(&f.confirm, "confirm", nil, "name of an endpoint whose loss to this operator is meant")
@@ -67,6 +68,11 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 		return err
 	}
 	a.aim(conn, s)
+	if f.ifNeeded {
+		if goOn, err := a.needed(c, conn, s); err != nil || !goOn {
+			return err
+		}
+	}
 	steps := f.steps(s)
 	if f.dryRun {
 		if err := a.perform(c.Context(), conn, s, steps); err != nil {
