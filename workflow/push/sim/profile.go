@@ -63,10 +63,10 @@ func profiles() []profile {
 		capabilities: singleGroup(), dropSessions: true,
 	}, {
 		name: "strict-1.05.07", about: "the server's own certificates must be trusted by its trust list, specific status codes",
-		device: part12.Behaviour{Validation: part12.Strict},
+		device: part12.Behaviour{Validation: part12.Strict, OrderedTargets: true},
 	}, {
 		name: "strict-1.05.06", about: "every certificate and issuer is validated in full, CRLs and all; one status code",
-		device: part12.Behaviour{Validation: part12.Strict106},
+		device: part12.Behaviour{Validation: part12.Strict106, OrderedTargets: true},
 	}, {
 		name: "slow-restart", about: "cannot be reached for a while after every update of the configuration",
 		downtime: 3 * time.Second,

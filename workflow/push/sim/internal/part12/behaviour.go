@@ -29,6 +29,7 @@ type Behaviour struct {
 	EmptyWriteStream bool          // a file open for writing holds nothing at first
 	IgnoreTargets    bool          // the body replaces the configuration, and there is one result for all targets
 	ConfirmOnlyLoss  bool          // an update that only adds records is permanent without ConfirmUpdate
+	OrderedTargets   bool          // Delete comes before Insert, and that before Replace, or the target is invalid (7.10.19)
 	LateRevert       bool          // the countdown to the revert is RestartDelayTime longer
 }
 

@@ -172,3 +172,26 @@ func TestOneGroup(t *testing.T) {
 		t.Errorf("a group of the NodeSet that is not there: got %+v", got)
 	}
 }
+
+// 7.10.19: clients shall order targets Delete, Insert, Replace.
+func TestOrderedTargets(t *testing.T) {
+	const insert, replace, either = config.Insert, config.Replace, config.InsertOrReplace
+	group, identity := "CertificateGroups.[2]", "ApplicationIdentity"
+	for _, tt := range []struct {
+		name    string
+		ordered bool
+		targets []target
+		want    ua.StatusCode
+	}{
+		{"in order", true, []target{{group, insert}, {identity, replace}}, ua.StatusOK},
+		{"Replace before Insert", true, []target{{identity, replace}, {group, insert}}, ua.StatusUncertain},
+		{"Replace before InsertOrReplace", true, []target{{identity, replace}, {group, either}}, ua.StatusOK},
+		{"tolerated", false, []target{{identity, replace}, {group, insert}}, ua.StatusOK},
+	} {
+		r := start(t, func(o *Options) { o.OrderedTargets = tt.ordered })
+		got := r.upload(r.admin("a"), withGroup(r, "LineA"), 0, 0, tt.targets...)
+		if got.Status != tt.want {
+			t.Errorf("%s: got %v %v, want %v", tt.name, got.Status, got.Outputs, tt.want)
+		}
+	}
+}

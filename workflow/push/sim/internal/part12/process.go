@@ -56,6 +56,7 @@ func (p *processing) refused() bool { return slices.ContainsFunc(p.results, notG
 // the type is none, or when the record has another target already.
 func (p *processing) resolve() {
 	taken := map[string]bool{}
+	latest := 0
 	for i, t := range p.targets {
 		list, index, err := config.ParseRecordPath(t.Path)
 		canonical := config.RecordPath(list, index)
@@ -63,9 +64,28 @@ func (p *processing) resolve() {
 			p.results[i] = ua.StatusBadInvalidArgument
 			continue
 		}
+		if p.app.d.opt.OrderedTargets && turn(t.Type, latest) < latest {
+			p.results[i] = ua.StatusBadInvalidArgument
+			continue
+		}
+		latest = turn(t.Type, latest)
 		taken[canonical] = true
 		p.todo[list] = append(p.todo[list], todo{target: i, index: index, kind: t.Type})
 	}
+}
+
+// turn is when a client is to send a kind of target. InsertOrReplace may come at
+// the time of either.
+func turn(kind config.UpdateType, latest int) int {
+	switch kind {
+	case config.Delete:
+		return 0
+	case config.Insert:
+		return 1
+	case config.Replace:
+		return 2
+	}
+	return max(1, latest)
 }
 
 func (p *processing) length(list config.List) int {
