@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"strings"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -35,6 +36,9 @@ func (sign) Skip(s *State) string {
 func (sign) Run(ctx context.Context, s *State) error {
 	if s.Issuer == nil {
 		return ErrNoIssuer
+	}
+	if err := s.listsWritable(); err != nil { // said before a certificate is issued in vain
+		return err
 	}
 	issued := map[slot][][]byte{}
 	maps.Copy(issued, s.Issued) // of the run that this one resumes
@@ -69,6 +73,9 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 	r, err := s.request(c)
 	if err != nil {
 		return nil, err
+	}
+	if names := pki.RequestNames(csr); len(names) > 0 {
+		s.note("the server's request for %s of %s names %s", config.CertificateTypeName(c.Type), c.Group, strings.Join(names, ", "))
 	}
 	chain, err := s.Issuer.Issue(ctx, csr, r)
 	if err == nil && len(chain) == 0 {
@@ -123,15 +130,11 @@ func (trust) Skip(s *State) string {
 
 func (trust) Run(ctx context.Context, s *State) error {
 	s.trustWritten = map[string]standing{}
+	if err := s.listsWritable(); err != nil {
+		return err
+	}
 	for _, a := range s.Plan.TrustLists {
-		g := s.group(a.Group)
-		if g == nil {
-			return fmt.Errorf("the server has no CertificateGroup %s", a.Group)
-		}
-		if !g.Inspected { // what is not known cannot be kept
-			return fmt.Errorf("the trust list of %s was not read, so nothing can be added to it", a.Group)
-		}
-		list := partial(plan.Extend(content(*g), a))
+		list := partial(plan.Extend(content(*s.group(a.Group)), a))
 		required, err := s.Session.WriteTrustList(ctx, a.Group, list)
 		if err != nil {
 			return fmt.Errorf("trust list of %s: %w", a.Group, err)
@@ -145,6 +148,19 @@ func (trust) Run(ctx context.Context, s *State) error {
 		}
 	}
 	return nil
+}
+
+// listsWritable says whether every TrustList of the plan can be written.
+func (s *State) listsWritable() error {
+	for _, a := range s.Plan.TrustLists {
+		switch g := s.group(a.Group); {
+		case g == nil:
+			return fmt.Errorf("the server has no CertificateGroup %s", a.Group)
+		case !g.Inspected: // what is not known cannot be kept
+			return fmt.Errorf("the trust list of %s was not read, so nothing can be added to it", a.Group)
+		}
+	}
+	return s.checkSizes(s.Plan.TrustLists)
 }
 
 // partial turns a TrustList into a partial update: only the lists that it has.

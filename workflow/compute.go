@@ -6,6 +6,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/workflow/upkeep"
 )
 
 // compute makes the plan (7.7.5, steps 3 to 7) and judges it by the server's
@@ -14,7 +15,10 @@ type compute struct{}
 
 func (compute) Name() string { return "compare" }
 
-func (compute) Run(ctx context.Context, s *State) error {
+func (compute) Run(ctx context.Context, s *State) (err error) {
+	if s.lists, err = s.wantedTrust(); err != nil {
+		return err
+	}
 	p, err := s.remaining(ctx)
 	if err != nil {
 		return err
@@ -116,15 +120,32 @@ func (s *State) slots() []plan.CertificateSlots {
 
 // trustLists works out what the TrustLists lack.
 func (s *State) trustLists() ([]plan.TrustListAction, error) {
-	wanted, err := s.wantedTrust()
-	if err != nil {
-		return nil, err
-	}
 	var have []plan.TrustList
 	for _, g := range s.Observation.Groups {
 		have = append(have, content(g))
 	}
-	return plan.TrustListActions(wanted, have), nil
+	wanted := s.lists
+	if s.Saved != nil {
+		wanted = s.Saved.TrustLists
+	}
+	actions := plan.TrustListActions(wanted, have)
+	return actions, s.checkSizes(actions)
+}
+
+// checkSizes refuses what MaxTrustListSize forbids before anything is written, or
+// a certificate is issued that could not be used.
+func (s *State) checkSizes(actions []plan.TrustListAction) error {
+	limit := s.Observation.MaxTrustListSize
+	for _, a := range actions {
+		var have plan.TrustList
+		if g := s.group(a.Group); g != nil {
+			have = content(*g)
+		}
+		if size := upkeep.Size(plan.Extend(have, a)); limit > 0 && size > int(limit) {
+			return &upkeep.SizeError{Group: a.Group, Size: size, Limit: int(limit)}
+		}
+	}
+	return nil
 }
 
 func content(g GroupObservation) plan.TrustList {
@@ -135,9 +156,6 @@ func content(g GroupObservation) plan.TrustList {
 }
 
 func (s *State) wantedTrust() ([]plan.TrustListAction, error) {
-	if s.Saved != nil {
-		return s.Saved.TrustLists, nil
-	}
 	var out []plan.TrustListAction
 	for _, d := range s.Desired.TrustLists {
 		a := plan.TrustListAction{Group: d.Group}

@@ -153,7 +153,3 @@ func (confirm) Run(ctx context.Context, s *State) error {
 	}
 	return err
 }
-
-// StatusBadTransactionFailed is Bad_TransactionFailed (OPC 10000-4, 7.39; since
-// NodeSet 1.05.05), which the codec's table lacks.
-const StatusBadTransactionFailed ua.StatusCode = 0x80F10000

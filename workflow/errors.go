@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gopcua/opcua/ua"
+
 	"github.com/uapush/uapush/config"
 )
 
@@ -46,6 +48,15 @@ type TargetResult struct {
 	Status error // a ua.StatusCode; nil is Good
 }
 
+// verdict is the status in the specification's words.
+func (r TargetResult) verdict() string {
+	var status ua.StatusCode
+	if errors.As(r.Status, &status) {
+		return StatusText(status)
+	}
+	return fmt.Sprint(r.Status)
+}
+
 // RejectedError says that the server refused the update as a whole (OPC 10000-12,
 // 7.8.5.2: all targets or none). It keeps every verdict.
 type RejectedError struct {
@@ -57,7 +68,7 @@ func (e *RejectedError) Error() string {
 	var bad []string
 	for _, r := range e.Results {
 		if r.Status != nil {
-			bad = append(bad, fmt.Sprintf("%s %s %q: %v", r.Type, r.Path, r.Name, r.Status))
+			bad = append(bad, fmt.Sprintf("%s %s %q: %s", r.Type, r.Path, r.Name, r.verdict()))
 		}
 	}
 	if len(bad) == 0 {

@@ -18,7 +18,7 @@ const (
 type Materials struct {
 	Self [][]byte // this client's certificate chain, DER, leaf first
 	// Authority returns the certificate of the built-in CA and its current CRL, in
-	// DER. It is called once, and only when the manifest says "ca".
+	// DER. It is called only when the manifest says "ca".
 	Authority func() (certificate, crl []byte, err error)
 }
 
@@ -42,7 +42,7 @@ func (m Materials) certificates(source string) ([]plan.Material, error) {
 		return nil, err
 	}
 	if len(bundle.Certificates) == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", source)
+		return nil, &MaterialError{Source: source, Lacks: "certificate"}
 	}
 	var ders [][]byte
 	for _, c := range bundle.Certificates {
@@ -65,7 +65,7 @@ func (m Materials) crls(source string) ([]plan.Material, error) {
 		return nil, err
 	}
 	if len(bundle.CRLs) == 0 {
-		return nil, fmt.Errorf("%s holds no CRL", source)
+		return nil, &MaterialError{Source: source, Lacks: "CRL"}
 	}
 	var ders [][]byte
 	for _, c := range bundle.CRLs {
@@ -93,3 +93,19 @@ func described(source string, ders [][]byte, describe func(source string, der []
 	}
 	return out, nil
 }
+
+// MaterialError says that a file of the manifest is not what its place asks for.
+type MaterialError struct {
+	Source string
+	Lacks  string // certificate or CRL
+}
+
+func (e *MaterialError) Error() string { return fmt.Sprintf("%s holds no %s", e.Source, e.Lacks) }
+
+// Hint tells where the file belongs.
+func (e *MaterialError) Hint() string {
+	return "certificates belong under trusted or issuers, revocation lists under crls"
+}
+
+// Class of a manifest that names the wrong file.
+func (e *MaterialError) Class() Class { return ClassUsage }

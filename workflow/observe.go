@@ -18,6 +18,8 @@ func (observe) Run(ctx context.Context, s *State) error { return s.look(ctx) }
 
 // reobserve reads it again once the update is in force: group Objects have
 // appeared, and names may have changed with the version (OPC 10000-12, 7.8.5.5).
+// Where somebody was asked to approve, others had time to change a TrustList,
+// and what they added has to be kept.
 type reobserve struct{}
 
 func (reobserve) Name() string { return "read the groups" }
@@ -26,8 +28,8 @@ func (reobserve) Skip(s *State) string {
 	if reason := skipUnlessCertificates(s); reason != "" {
 		return reason
 	}
-	if len(s.Plan.Changes) == 0 {
-		return "nothing has changed since they were read"
+	if len(s.Plan.Changes) == 0 && s.Approve == nil {
+		return "nobody was asked, so nothing has changed since they were read"
 	}
 	return ""
 }

@@ -29,24 +29,25 @@ type State struct {
 	// ReconnectWithin bounds the wait for a server that needs no confirmation. 0 is a minute.
 	ReconnectWithin time.Duration
 
-	Session      Session              // connect
-	Observation  Observation          // observe
-	File         *uafile.File         // observe
-	Base         config.Application   // observe: File, decoded
-	Plan         plan.Plan            // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
-	Expected     *config.Application  // upload, or resume: what the changes lead to
-	Examined     *Examined            // examine
-	Outcome      *OutcomeFact         // reconcile: what became of the earlier run's update
-	Update       *ConfigurationResult // upload, or reconcile where it waits to be confirmed
-	Deadline     time.Time            // upload, or reconcile: when an unconfirmed update is taken back
-	Confirmed    bool                 // confirm, or resume
-	Issued       map[slot][][]byte    // sign, or resume: leaf first
-	Activated    bool                 // activate
-	Probed       *Probe               // verify
-	Remaining    *plan.Plan           // recheck: what a new plan still finds
-	VersionAfter config.VersionTime   // recheck
-	trustWritten map[string]standing  // trust
-	slotsFilled  map[slot]standing    // certify, or recount
+	Session      Session                // connect
+	Observation  Observation            // observe
+	File         *uafile.File           // observe
+	Base         config.Application     // observe: File, decoded
+	lists        []plan.TrustListAction // compute: the manifest's TrustLists, read once
+	Plan         plan.Plan              // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
+	Expected     *config.Application    // upload, or resume: what the changes lead to
+	Examined     *Examined              // examine
+	Outcome      *OutcomeFact           // reconcile: what became of the earlier run's update
+	Update       *ConfigurationResult   // upload, or reconcile where it waits to be confirmed
+	Deadline     time.Time              // upload, or reconcile: when an unconfirmed update is taken back
+	Confirmed    bool                   // confirm, or resume
+	Issued       map[slot][][]byte      // sign, or resume: leaf first
+	Activated    bool                   // activate
+	Probed       *Probe                 // verify
+	Remaining    *plan.Plan             // recheck: what a new plan still finds
+	VersionAfter config.VersionTime     // recheck
+	trustWritten map[string]standing    // trust
+	slotsFilled  map[slot]standing      // certify, or recount
 
 	Upkeep // instead of all that is about a plan
 }

@@ -1,9 +1,6 @@
 package push
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/workflow"
@@ -13,15 +10,8 @@ import (
 // codec's table lacks (OPC 10000-6, A.2).
 const (
 	statusBadTransactionFailed = workflow.StatusBadTransactionFailed
-	statusBadServerTooBusy     = ua.StatusCode(0x80EE0000)
+	statusBadServerTooBusy     = workflow.StatusBadServerTooBusy
 )
-
-var newerNames = map[ua.StatusCode]string{
-	statusBadTransactionFailed: "Bad_TransactionFailed",
-	statusBadServerTooBusy:     "Bad_ServerTooBusy",
-	ua.StatusUncertain:         "Uncertain",
-	0:                          "Good",
-}
 
 // judgement is what a status code means to a caller.
 type judgement struct {
@@ -132,25 +122,5 @@ var targetHints = map[ua.StatusCode]string{
 // isBad looks at the severity alone: Good_EntryInserted is as good as Good (OPC 10000-4, 7.39).
 func isBad(s ua.StatusCode) bool { return s&0xC0000000 != 0 }
 
-// specSpelling turns the codec's spelling of names into the specification's.
-var specSpelling = strings.NewReplacer("URI", "Uri", "URL", "Url", "ID", "Id", "TCP", "Tcp", "HTTP", "Http")
-
 // statusText names a status as the specification does: Bad_InvalidState (0x80AF0000).
-func statusText(s ua.StatusCode) string {
-	code := s &^ 0xFFFF
-	name, ok := newerNames[code]
-	if !ok {
-		d, known := ua.StatusCodes[code]
-		if !known {
-			return fmt.Sprintf("status 0x%08X", uint32(s))
-		}
-		name = specSpelling.Replace(strings.TrimPrefix(d.Name, "Status"))
-		for _, severity := range []string{"Good", "Uncertain", "Bad"} {
-			if rest, ok := strings.CutPrefix(name, severity); ok && rest != "" {
-				name = severity + "_" + rest
-				break
-			}
-		}
-	}
-	return fmt.Sprintf("%s (0x%08X)", name, uint32(s))
-}
+func statusText(s ua.StatusCode) string { return workflow.StatusText(s) }
