@@ -98,7 +98,7 @@ func (s *State) disagreement(ctx context.Context) (string, error) {
 	var all []string
 	for _, l := range s.Work.TrustLists {
 		if lacks, extra := s.listDiffers(l, now); lacks+extra > 0 {
-			all = append(all, fmt.Sprintf("the trust list of %s lacks %d of the entries written and has %d others", l.Group, lacks, extra))
+			all = append(all, listDifference(l.Group, lacks, extra))
 		}
 	}
 	for _, c := range s.Work.Certificates {

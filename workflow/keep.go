@@ -31,7 +31,7 @@ type Upkeep struct {
 	Requests  []Request             // request
 	obtained  map[slot]slotMaterial // obtain
 	// What the server took.
-	listsWritten map[string]standing // write lists
+	listsWritten map[string]standing // prepare or write trust lists
 	slotsChanged map[slot]standing   // change slots
 	selfMade     map[slot][]byte     // change slots: what the server made, DER
 	// Rejoined is whom a new Session reached after the changes.

@@ -95,6 +95,7 @@ func (s *keptSession) UpdateCertificate(ctx context.Context, u CertificateUpdate
 }
 
 func (s *keptSession) ReadTrustList(context.Context, string, TrustListMask) (TrustList, error) {
+	s.calls = append(s.calls, "ReadTrustList")
 	return s.groups["G"].TrustList, nil
 }
 func (s *keptSession) AddCertificate(context.Context, string, []byte) error          { return nil }
@@ -196,9 +197,9 @@ func TestUpdateCertificatesOrder(t *testing.T) {
 		"transactions": {true, true,
 			"Open Survey CreateSigningRequest Issue WriteTrustList Accept UpdateCertificate ApplyChanges Open Survey"},
 		"delay only": {false, true,
-			"Open Survey CreateSigningRequest Issue WriteTrustList ApplyChanges Accept UpdateCertificate ApplyChanges Open Survey"},
+			"Open Survey WriteTrustList ApplyChanges ReadTrustList CreateSigningRequest Issue Accept UpdateCertificate ApplyChanges Open Survey"},
 		"at once": {false, false,
-			"Open Survey CreateSigningRequest Issue WriteTrustList Accept UpdateCertificate Open Survey"},
+			"Open Survey WriteTrustList ReadTrustList CreateSigningRequest Issue Accept UpdateCertificate Open Survey"},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			r := newKept(t)
@@ -284,6 +285,22 @@ func TestUpdateCertificatesDisagreement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server without transactions that forgets its trust list is found out before it
+// is asked for a key: node-opcua 2.157 is not to be reached any more after an
+// UpdateCertificate that it refuses.
+func TestForgottenListBeforeKey(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.k.transactions, r.k.applyRequired, r.k.stub = false, false, true
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		var broken *VerifyError
+		var partial *PartialError
+		if !errors.As(err, &broken) || !errors.As(err, &partial) || !partial.Unchanged || slices.Contains(r.k.calls, "CreateSigningRequest") {
+			t.Errorf("got %v after %q", err, r.k.calls)
+		}
+	})
 }
 
 // Without GetCertificates the endpoints say what the slot holds.

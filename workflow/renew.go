@@ -185,6 +185,45 @@ func (e *UnlistedIssuerError) Hint() string {
 	return "give the signer's CAs up to the root, with their CRLs, with --issuers FILE; nothing was changed on the server"
 }
 
+// preparingLists writes the TrustLists of a server without transactions, and reads
+// them back, before it is asked for a request: a certificate whose issuer is not
+// there would fail with the new key made already, which some servers do not survive.
+type preparingLists struct{}
+
+func (preparingLists) Name() string { return "prepare trust lists" }
+func (preparingLists) Mutates()     {}
+
+func (preparingLists) Skip(s *State) string {
+	if reason := (writeLists{}).Skip(s); reason != "" {
+		return reason
+	}
+	if s.Observation.SupportsTransactions {
+		return "they are written in one transaction with the certificates"
+	}
+	return ""
+}
+
+func (preparingLists) Run(ctx context.Context, s *State) error {
+	if err := s.writeAll(ctx); err != nil {
+		return err
+	}
+	session, err := s.certificates()
+	if err != nil {
+		return err
+	}
+	for _, l := range s.Work.TrustLists {
+		found, err := session.ReadTrustList(ctx, l.Group, TrustListMask(l.Mask))
+		if err != nil {
+			return fmt.Errorf("read back the trust list of %s: %w", l.Group, err)
+		}
+		added, removed, _ := upkeep.Difference(l.After, content(GroupObservation{Name: l.Group, TrustList: found}))
+		if lacks, extra := len(upkeep.Within(removed, l.Mask)), len(upkeep.Within(added, l.Mask)); lacks+extra > 0 {
+			return &VerifyError{What: "the server accepted the change, and yet " + listDifference(l.Group, lacks, extra)}
+		}
+	}
+	return nil
+}
+
 // writeLists writes the TrustLists (7.7.3), before the certificates that are
 // judged by them.
 type writeLists struct{}
@@ -193,13 +232,19 @@ func (writeLists) Name() string { return "write trust lists" }
 func (writeLists) Mutates()     {}
 
 func (writeLists) Skip(s *State) string {
-	if len(s.Work.TrustLists) == 0 {
+	switch {
+	case len(s.Work.TrustLists) == 0:
 		return "the trust lists are as they should be"
+	case len(s.listsWritten) > 0:
+		return "they are written"
 	}
 	return ""
 }
 
-func (writeLists) Run(ctx context.Context, s *State) error {
+func (writeLists) Run(ctx context.Context, s *State) error { return s.writeAll(ctx) }
+
+// writeAll is the one writer of listsWritten.
+func (s *State) writeAll(ctx context.Context) error {
 	s.listsWritten = map[string]standing{}
 	for _, l := range s.Work.TrustLists {
 		required, err := s.Session.WriteTrustList(ctx, l.Group, written(l))
@@ -211,6 +256,10 @@ func (writeLists) Run(ctx context.Context, s *State) error {
 		}
 	}
 	return nil
+}
+
+func listDifference(group string, lacks, extra int) string {
+	return fmt.Sprintf("the trust list of %s lacks %d of the entries written and has %d others", group, lacks, extra)
 }
 
 // changeSlots puts certificates into their slots (7.7.4, step 5), or takes them out.

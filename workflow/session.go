@@ -107,6 +107,8 @@ type GroupObservation struct {
 	Certificates map[config.NodeID][]byte // DER of the filled slots, by type
 	// CertificatesKnown is false where the server has no GetCertificates (optional, 7.10.8).
 	CertificatesKnown bool
+	// TrustListError is why a Survey could not read the TrustList.
+	TrustListError error
 	// TrustListUpdated is LastUpdateTime; zero where the server does not know it.
 	TrustListUpdated time.Time
 	// Rejected are the certificates (DER) of GetRejectedList, where they were asked

@@ -58,7 +58,7 @@ func (s *State) situation(ctx context.Context) (Observation, upkeep.Situation, e
 func groupOf(g GroupObservation) upkeep.Group {
 	return upkeep.Group{
 		Name: g.Name, Purpose: g.Purpose, Types: g.Types,
-		Trust: content(g), TrustRead: g.Inspected, Updated: g.TrustListUpdated,
+		Trust: content(g), TrustRead: g.Inspected, Unread: g.TrustListError, Updated: g.TrustListUpdated,
 		Certificates: g.Certificates, Complete: g.CertificatesKnown,
 		Rejected: g.Rejected, RejectedKnown: g.RejectedKnown,
 	}

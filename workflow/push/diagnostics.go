@@ -53,8 +53,9 @@ func (s *Session) diagnostics(values []*ua.DataValue) (workflow.TransactionDiagn
 		return d, propertyError(pathDiagnostics+"/Result", values[2])
 	}
 	var known bool
-	if d.StartTime, known = valueAs[time.Time](values[0]); !known {
-		return d, nil
+	// node-opcua 2.157 gives MinValue where there was none.
+	if d.StartTime, known = valueAs[time.Time](values[0]); !known || d.StartTime.Year() < 1970 {
+		return workflow.TransactionDiagnostics{Phase: workflow.NoTransaction}, nil
 	}
 	d.Phase = workflow.TransactionActive
 	if result, completed := valueAs[ua.StatusCode](values[2]); completed {

@@ -96,10 +96,8 @@ func (s *Session) readGroups(ctx context.Context, r reading) (err error) {
 			_ = s.closeFiles(ctx, r.files) // the error that led here is the one to tell
 		}
 	}()
-	if err := takeHandles(r.files, results); err != nil {
-		return err
-	}
-	results = results[len(r.files):]
+	opened, results := results[:len(r.files)], results[len(r.files):]
+	r.takeOpened(opened)
 	for i, g := range r.slots {
 		if err := s.certificatesOf(results[i], g); err != nil {
 			return err
@@ -121,6 +119,21 @@ func (s *Session) readGroups(ctx context.Context, r reading) (err error) {
 		g.Inspected = true
 	}
 	return s.closeFiles(ctx, r.files)
+}
+
+// takeOpened keeps the lists that were opened. One that the server refuses is
+// told with its group: the others are worth reading.
+func (r *reading) takeOpened(results []result) {
+	var files []*file
+	var lists []*workflow.GroupObservation
+	for i, f := range r.files {
+		if err := takeHandles([]*file{f}, results[i:i+1]); err != nil {
+			r.lists[i].TrustListError = err
+			continue
+		}
+		files, lists = append(files, f), append(lists, r.lists[i])
+	}
+	r.files, r.lists = files, lists
 }
 
 // Endpoints are what discovery showed before the Session was created, and

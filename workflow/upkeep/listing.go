@@ -39,8 +39,8 @@ func (l Listing) Decide(in Situation) (Work, error) {
 	}
 	w := start(in)
 	for _, g := range groups {
-		if !g.TrustRead {
-			return Work{}, fmt.Errorf("the trust list of %s was not read, so it cannot be changed", g.Name)
+		if err := g.unread(); err != nil {
+			return Work{}, err
 		}
 		after, err := l.Change(g.Trust, in, g)
 		if err != nil {

@@ -47,8 +47,8 @@ func (r Renewal) Decide(in Situation) (Work, error) {
 		if len(changes) == 0 {
 			continue
 		}
-		if !g.TrustRead {
-			return Work{}, fmt.Errorf("the trust list of %s was not read", g.Name)
+		if err := g.unread(); err != nil {
+			return Work{}, err
 		}
 		want := plan.TrustListAction{Group: g.Name, Issuers: r.Issuers, CRLs: r.CRLs}
 		after := Sync(g.Trust, want, Union, in.Now)
@@ -203,6 +203,9 @@ func (i Installation) Decide(in Situation) (Work, error) {
 		return Work{}, &UnfitError{Rule: "structure", Value: "bytes that are no certificate", Want: "a certificate in DER or PEM"}
 	}
 	if err := i.check(in, g, t, cert); err != nil {
+		return Work{}, err
+	}
+	if err := g.unread(); err != nil {
 		return Work{}, err
 	}
 	w := start(in)

@@ -29,7 +29,8 @@ type Group struct {
 	Purpose   config.NodeID // "" where the server does not say
 	Types     []config.NodeID
 	Trust     plan.TrustList
-	TrustRead bool // Trust was read
+	TrustRead bool  // Trust was read
+	Unread    error // why not, where the server refused
 	// Updated is when the TrustList last changed; zero is not known.
 	Updated time.Time
 	// Certificates are the filled slots, DER of the leaf by type.
@@ -56,6 +57,17 @@ func applicationType(t config.NodeID) bool {
 		return true
 	}
 	return false
+}
+
+// unread says why a list cannot be changed; nil where it was read.
+func (g Group) unread() error {
+	switch {
+	case g.TrustRead:
+		return nil
+	case g.Unread != nil:
+		return fmt.Errorf("the trust list of %s could not be read: %w", g.Name, g.Unread)
+	}
+	return fmt.Errorf("the group %s has no trust list", g.Name)
 }
 
 // Selection names groups and types. Without names it is every group for
@@ -100,7 +112,16 @@ func (s Selection) groups(in Situation) ([]Group, error) {
 }
 
 // Among gives the selected groups, as found.
-func (s Selection) Among(in Situation) ([]Group, error) { return s.groups(in) }
+// A group that was named and could not be read is an error.
+func (s Selection) Among(in Situation) ([]Group, error) {
+	groups, err := s.groups(in)
+	for _, g := range groups {
+		if err == nil && len(s.Groups) > 0 {
+			err = g.unread()
+		}
+	}
+	return groups, err
+}
 
 // OneGroup gives the only group that the selection can mean.
 func (s Selection) OneGroup(in Situation) (Group, error) {

@@ -22,7 +22,8 @@ type groupRow struct {
 	Trusted      int             `json:"trusted"`
 	Issuers      int             `json:"issuers"`
 	CRLs         int             `json:"crls"`
-	Size         int             `json:"size"` // bytes of the trust list
+	Size         int             `json:"size"`             // bytes of the trust list
+	Unread       string          `json:"unread,omitempty"` // why the trust list could not be read
 	Updated      time.Time       `json:"updated,omitzero"`
 	Rejected     *int            `json:"rejected,omitempty"`
 }
@@ -39,6 +40,9 @@ func (v View) Groups(in upkeep.Situation) error {
 		}
 		if n := len(g.Rejected); g.RejectedKnown {
 			r.Rejected = &n
+		}
+		if g.Unread != nil {
+			r.Unread = Clean(g.Unread.Error())
 		}
 		rows, names = append(rows, r), append(names, g.Name)
 	}
@@ -61,6 +65,9 @@ func (t *Text) groupRows(groups []groupRow) {
 			filled = "not told"
 		}
 		list := fmt.Sprintf("%d trusted, %d %s, %d %s", g.Trusted, g.Issuers, plural(g.Issuers, "issuer", "issuers"), g.CRLs, plural(g.CRLs, "CRL", "CRLs"))
+		if g.Unread != "" {
+			list = g.Unread
+		}
 		if !g.Updated.IsZero() {
 			list += ", of " + g.Updated.Format(time.DateOnly)
 		}
@@ -191,6 +198,7 @@ type trustListView struct {
 	Size    int          `json:"size"`
 	Limit   uint32       `json:"limit,omitempty"`
 	Entries []trustEntry `json:"entries"`
+	Unread  string       `json:"unread,omitempty"`
 }
 
 // TrustLists shows the trust lists of groups.
@@ -199,6 +207,9 @@ func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation) error {
 	var names []string
 	for _, g := range groups {
 		l := trustListView{Group: g.Name, Updated: known(g.Updated), Size: upkeep.Size(g.Trust), Limit: in.MaxTrustListSize, Entries: []trustEntry{}}
+		if g.Unread != nil {
+			l.Unread = Clean(g.Unread.Error())
+		}
 		for _, m := range upkeep.Members(g.Trust) {
 			l.Entries = append(l.Entries, entryOf(m, g, in))
 			names = append(names, m.SHA256)
@@ -240,6 +251,10 @@ func (t *Text) trustList(l trustListView) {
 	limit := "no limit"
 	if l.Limit > 0 {
 		limit = fmt.Sprintf("%d allowed", l.Limit)
+	}
+	if l.Unread != "" {
+		t.Line("trust list of %s: %s", Clean(l.Group), l.Unread)
+		return
 	}
 	t.Line("trust list of %s: %d bytes, %s", Clean(l.Group), l.Size, limit)
 	if len(l.Entries) == 0 {
