@@ -33,7 +33,7 @@ func testNodeClient(t *testing.T, p peers) {
 			hold("session "+policy+" "+mode, "session: "+policy+", "+mode)
 		}
 	}
-	hold("renewal", "tokens of 1.2 s renewed under load")
+	hold("renewal", "tokens of 4 s renewed under load")
 	hold("chunks", "requests and responses of several chunks")
 	hold("browse", "everything below ServerConfiguration browsed and read")
 	t.Run("address space", func(t *testing.T) {

@@ -117,14 +117,14 @@ function leafOf(chain) {
 
 // renew reads without pause while the token of the channel changes.
 async function renew() {
-  const lifetime = 1200;
+  const lifetime = 4000; // ms; shorter ones expire on a machine that is busy
   return withSession(async (session, client) => {
     let renewed = 0;
     let reads = 0;
     client.on("security_token_renewed", () => renewed++);
-    const deadline = Date.now() + 20_000;
-    while (renewed < 4) {
-      expect(Date.now() < deadline, `${renewed} renewals in 20 s`);
+    const deadline = Date.now() + 60_000;
+    while (renewed < 2) {
+      expect(Date.now() < deadline, `${renewed} renewals in 60 s`);
       await Promise.all([1, 2, 3, 4].map(() => readTime(session)));
       reads += 4;
     }
