@@ -107,12 +107,14 @@ func advertisedPorts(all []*ua.EndpointDescription) map[string]bool {
 
 func offers(all []*ua.EndpointDescription) []string {
 	var out []string
+	seen := map[string]bool{} // a server may list a hundred thousand
 	for _, d := range all {
 		text := config.SecurityMode(d.SecurityMode).String() + " with " + config.PolicyName(d.SecurityPolicyURI)
 		if d.SecurityMode != ua.MessageSecurityModeNone && leafOf(d.ServerCertificate) == nil {
 			text += " and no certificate that can be read"
 		}
-		if !slices.Contains(out, text) {
+		if !seen[text] {
+			seen[text] = true
 			out = append(out, text)
 		}
 	}
