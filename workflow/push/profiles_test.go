@@ -1,6 +1,7 @@
 package push_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,11 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopcua/opcua/ua"
+
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/push/sim"
+	keep "github.com/uapush/uapush/workflow/upkeep"
 )
 
 // testIssuer signs whatever it is given.
@@ -165,6 +169,54 @@ func TestCertifyWithoutConfigurationFile(t *testing.T) {
 				if err := s.ApplyChanges(ctx); err != nil {
 					t.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// renewAt is a run of uapush cert renew --force against a server.
+func renewAt(t *testing.T, server *sim.Server) (*workflow.State, error) {
+	t.Helper()
+	issuer, err := plan.Certificate("ca", ca().cert.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crl, err := plan.CRL("ca", ca().crl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renewal := keep.Renewal{All: true, Key: keep.ServerKey, Issuers: []plan.Material{issuer}, CRLs: []plan.Material{crl}}
+	s := &workflow.State{
+		Target: target(t, server), ServerURL: server.URL(), Issuer: testIssuer{t}, ReconnectWithin: 20 * time.Second,
+		Materials: workflow.Materials{Self: client().Chain},
+		Upkeep: workflow.Upkeep{
+			Decide: renewal.Decide,
+			Reads:  func(keep.Group) workflow.Parts { return workflow.PartTrustList | workflow.PartCertificates },
+		},
+	}
+	return s, workflow.Run(t.Context(), s, workflow.UpdateCertificates())
+}
+
+// TestRenewOnEveryProfile is Update Certificates (OPC 10000-12, 7.7.2) against every
+// kind of embedded server.
+func TestRenewOnEveryProfile(t *testing.T) {
+	for _, profile := range sim.Profiles() {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			server := profiled(t, profile)
+			before := server.Certificate()
+			run, err := renewAt(t, server)
+			if profile == "strict-1.05.07" { // wants the CA trusted, not only known as an issuer
+				if !errors.Is(err, ua.StatusBadCertificateUntrusted) || !bytes.Equal(server.Certificate(), before) {
+					t.Errorf("got %v, want Bad_CertificateUntrusted and the old certificate", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !run.Verified || bytes.Equal(server.Certificate(), before) {
+				t.Errorf("verified %v; want another certificate, and everything to agree", run.Verified)
 			}
 		})
 	}
