@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +65,9 @@ func (f *planFlags) load(a *app) (*manifest.Manifest, error) {
 	if f.manifest != "-" {
 		return manifest.Load(f.manifest)
 	}
+	if f.passwordStdin {
+		return nil, usage("give one of them as a file", "-f - and --password-stdin both read standard input")
+	}
 	data, err := io.ReadAll(io.LimitReader(a.env.In, manifest.MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
@@ -73,7 +78,7 @@ func (f *planFlags) load(a *app) (*manifest.Manifest, error) {
 // aim points a run at a connection.
 func (a *app) aim(conn *connection, s *workflow.State) {
 	s.Target, s.ServerURL = conn.target, conn.url
-	s.Materials = workflow.Materials{Self: conn.self, Authority: a.authority}
+	s.Materials = workflow.Materials{Self: conn.self, Authority: a.currentAuthority}
 }
 
 // authority reads the public part of the built-in CA: no passphrase is needed to
@@ -92,6 +97,24 @@ func (a *app) authority() (certificate, crl []byte, err error) {
 		return nil, nil, err
 	}
 	return cert.Raw, crl, nil
+}
+
+// currentAuthority is authority for a trust list: servers refuse every
+// certificate of a CA whose CRL is outdated.
+func (a *app) currentAuthority() (certificate, crl []byte, err error) {
+	certificate, crl, err = a.authority()
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := x509.ParseRevocationList(crl)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the CRL of the certificate authority: %w", err)
+	}
+	if time.Now().After(list.NextUpdate) {
+		return nil, nil, usage("make a new one with uapush ca crl",
+			"the CRL of the certificate authority was to be renewed by %s", list.NextUpdate.Format(time.DateOnly))
+	}
+	return certificate, crl, nil
 }
 
 // perform runs steps with the observers that the flags ask for.

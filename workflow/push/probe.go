@@ -3,6 +3,8 @@ package push
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net"
 	"slices"
 	"time"
 
@@ -15,11 +17,24 @@ import (
 // Probe opens a Session through the endpoint at a URL, reads the server's time
 // and closes it. Only an endpoint with SignAndEncrypt and exactly the given
 // certificate (DER) will do; the certificate itself needs no other judge.
+//
+// A host name that means nothing here may still be right for the server's other
+// clients: then the host that the operator gave is dialled instead.
 func (t *Target) Probe(ctx context.Context, endpointURL string, certificate []byte) (workflow.Probe, error) {
 	at, err := parseURL(endpointURL)
 	if err != nil {
 		return workflow.Probe{}, err
 	}
+	p, err := t.probeAt(ctx, at, certificate)
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) && at.host != t.at.host {
+		at.host = t.at.host
+		return t.probeAt(ctx, at, certificate)
+	}
+	return p, err
+}
+
+func (t *Target) probeAt(ctx context.Context, at address, certificate []byte) (workflow.Probe, error) {
 	there := &Target{o: t.o, at: at, dial: t.dial}
 	var e endpoint
 	s, err := there.discoverAndConnect(ctx, func(all []*ua.EndpointDescription) (_ endpoint, err error) {

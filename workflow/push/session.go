@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	requestedSessionTimeout = 5 * time.Minute
+	// A Session that is cut keeps its transaction, and so the server, until then.
+	requestedSessionTimeout = time.Minute
 	nonceLength             = 32 // bytes, the least that CreateSession allows (OPC 10000-4, 5.7.2.2)
 	productURI              = "urn:uapush"
 )
