@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -31,9 +34,8 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	key := csr.PublicKey.(*rsa.PublicKey) // CheckRequest saw to it
-	if bits, limit := key.N.BitLen(), ca.key.N.BitLen(); bits > limit {
-		return nil, &RequestError{RequestKey, strconv.Itoa(bits) + " bits", "at most the CA's own " + strconv.Itoa(limit) + " bits"}
+	if key, ok := csr.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > ca.key.N.BitLen() {
+		return nil, &RequestError{RequestKey, strconv.Itoa(key.N.BitLen()) + " bits", "at most the CA's own " + strconv.Itoa(ca.key.N.BitLen()) + " bits"}
 	}
 	now := ca.now()
 	if now.After(ca.cert.NotAfter) {
@@ -48,7 +50,7 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 		return nil, err
 	}
 	defer unlock()
-	return ca.signAndRecord(ctx, template, key, csrDER, r.Slot)
+	return ca.signAndRecord(ctx, template, csr.PublicKey, csrDER, r.Slot)
 }
 
 func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Time) (*x509.Certificate, error) {
@@ -68,16 +70,39 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 		NotBefore:             now.Add(-Backdate).UTC(),
 		NotAfter:              notAfter.UTC(),
 		SignatureAlgorithm:    x509.SHA256WithRSA,
-		KeyUsage:              applicationKeyUsage,
+		KeyUsage:              usageFor(csr.PublicKey),
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true, // present, with cA FALSE
-		SubjectKeyId:          keyID(csr.PublicKey.(*rsa.PublicKey)),
+		SubjectKeyId:          publicKeyID(csr.PublicKey),
 		ExtraExtensions:       []pkix.Extension{san},
 	}
 	if r.Server {
 		template.ExtKeyUsage = append([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, template.ExtKeyUsage...)
 	}
 	return template, ca.chooseSubject(template, csr, r)
+}
+
+// usageFor is the keyUsage of an application certificate (OPC 10000-6, 6.2.2): a key
+// on a curve encrypts nothing.
+func usageFor(public crypto.PublicKey) x509.KeyUsage {
+	if _, ok := public.(*rsa.PublicKey); ok {
+		return applicationKeyUsage
+	}
+	return x509.KeyUsageDigitalSignature
+}
+
+// publicKeyID is keyID for keys of every kind (RFC 7093, 2, method 1).
+func publicKeyID(public crypto.PublicKey) []byte {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return keyID(key)
+	case *ecdsa.PublicKey:
+		if raw, err := key.Bytes(); err == nil {
+			sum := sha256.Sum256(raw)
+			return sum[:20]
+		}
+	}
+	return nil
 }
 
 // chooseSubject takes the operator's subject or, without one, the request's as it
@@ -118,7 +143,7 @@ func mergeNames(csr *x509.CertificateRequest, r Request) ([]string, []net.IP) {
 }
 
 // signAndRecord needs the lock.
-func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key *rsa.PublicKey, csrDER []byte, slot Slot) ([][]byte, error) {
+func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key crypto.PublicKey, csrDER []byte, slot Slot) ([][]byte, error) {
 	records, whole, err := readLedger(ca.path(CALedgerFile))
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package pki
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -42,7 +44,7 @@ func (e *RequestError) Hint() string {
 	case RequestApplicationURI:
 		return "the request was made by another application, or the server's ApplicationUri changed; nothing was signed"
 	case RequestKey:
-		return "have the server make a new RSA key of 2048 to 4096 bits"
+		return "have the server make a new key: RSA of 2048 to 4096 bits, nistP256 or nistP384"
 	default:
 		return "the request was damaged, or was not made by the owner of the key; nothing was signed"
 	}
@@ -56,8 +58,8 @@ func CheckRequest(der []byte, applicationURI string) (*x509.CertificateRequest, 
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := csr.PublicKey.(*rsa.PublicKey); !ok {
-		return nil, &RequestError{RequestKey, csr.PublicKeyAlgorithm.String(), "RSA"}
+	if err := checkRequestKey(csr.PublicKey, csr.PublicKeyAlgorithm); err != nil {
+		return nil, err
 	}
 	if err := checkRequest(csr, applicationURI); err != nil {
 		return nil, err
@@ -93,6 +95,21 @@ func checkRequest(csr *x509.CertificateRequest, applicationURI string) error {
 	}
 	if uris[0] != applicationURI {
 		return &RequestError{RequestApplicationURI, strconv.Quote(uris[0]), strconv.Quote(applicationURI)}
+	}
+	return nil
+}
+
+// checkRequestKey takes the keys of the certificate types that the standard library
+// knows (OPC 10000-12, 7.8.4): RSA, nistP256 and nistP384.
+func checkRequestKey(public any, algorithm x509.PublicKeyAlgorithm) error {
+	switch key := public.(type) {
+	case *rsa.PublicKey: // checkRequest judges its length
+	case *ecdsa.PublicKey:
+		if key.Curve != elliptic.P256() && key.Curve != elliptic.P384() {
+			return &RequestError{RequestKey, key.Curve.Params().Name, "nistP256 or nistP384"}
+		}
+	default:
+		return &RequestError{RequestKey, algorithm.String(), "RSA, nistP256 or nistP384"}
 	}
 	return nil
 }

@@ -20,8 +20,10 @@ func TestCheckRequest(t *testing.T) {
 	good := pkitest.Request(t, pkitest.Options{URI: uri})
 	forged := append([]byte(nil), good...)
 	forged[len(forged)-1] ^= 1
-	elliptical := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	ec := must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, elliptical))
+	onCurve := func(c elliptic.Curve) []byte {
+		key := must(ecdsa.GenerateKey(c, rand.Reader))
+		return must(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{URIs: []*url.URL{{Scheme: "urn", Opaque: "plc1"}}}, key))
+	}
 	two := pkitest.RequestFrom(t, pkitest.Key(0), &x509.CertificateRequest{
 		URIs: []*url.URL{{Scheme: "urn", Opaque: "plc1"}, {Scheme: "urn", Opaque: "plc2"}}})
 	none := pkitest.RequestFrom(t, pkitest.Key(0), &x509.CertificateRequest{DNSNames: []string{"plc1"}})
@@ -35,7 +37,9 @@ func TestCheckRequest(t *testing.T) {
 		{"trailing byte", append(append([]byte(nil), good...), 0), pki.RequestStructure},
 		{"oversized", make([]byte, 70_000), pki.RequestStructure},
 		{"forged signature", forged, pki.RequestSignature},
-		{"elliptic curve", ec, pki.RequestKey},
+		{"nistP256", onCurve(elliptic.P256()), ""},
+		{"nistP384", onCurve(elliptic.P384()), ""},
+		{"another curve", onCurve(elliptic.P521()), pki.RequestKey},
 		{"short key", pkitest.Request(t, pkitest.Options{URI: uri, Key: pkitest.ShortKey()}), pki.RequestKey},
 		{"other ApplicationUri", pkitest.Request(t, pkitest.Options{URI: "urn:plc2"}), pki.RequestApplicationURI},
 		{"two URIs", two, pki.RequestApplicationURI},

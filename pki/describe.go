@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
@@ -17,7 +18,7 @@ type Description struct {
 	ApplicationURI   string    `json:"applicationUri,omitempty"`
 	DNSNames         []string  `json:"dnsNames,omitempty"`
 	IPAddresses      []string  `json:"ipAddresses,omitempty"`
-	Key              string    `json:"key"` // "RSA 2048"
+	Key              string    `json:"key"` // "RSA 2048", "EC P-256"
 	Signature        string    `json:"signature"`
 	KeyUsage         []string  `json:"keyUsage,omitempty"`
 	ExtendedKeyUsage []string  `json:"extendedKeyUsage,omitempty"`
@@ -66,8 +67,11 @@ func Describe(cert *x509.Certificate) Description {
 }
 
 func keyName(cert *x509.Certificate) string {
-	if key, ok := cert.PublicKey.(*rsa.PublicKey); ok {
+	switch key := cert.PublicKey.(type) {
+	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "EC " + key.Curve.Params().Name
 	}
 	return cert.PublicKeyAlgorithm.String()
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -369,6 +370,24 @@ func TestLocalKey(t *testing.T) {
 			t.Error("the server was asked for a request")
 		}
 	})
+}
+
+// Keys are made for the types that the standard library can make keys for; the
+// others are refused in so many words.
+func TestLocalKeyOfType(t *testing.T) {
+	for name, want := range map[string]string{
+		"EccNistP256": "*ecdsa.PrivateKey", "EccNistP384": "*ecdsa.PrivateKey", "RsaSha256": "*rsa.PrivateKey",
+		"EccBrainpoolP256r1": "", "EccCurve25519": "", "EccCurve448": "",
+	} {
+		id, _ := config.CertificateTypeID(name)
+		key, err := localKey(upkeep.SlotChange{Type: id, Bits: 2048})
+		switch got := fmt.Sprintf("%T", key); {
+		case want == "" && (err == nil || !strings.Contains(err.Error(), name)):
+			t.Errorf("%s: got %s, %v; want a refusal that names it", name, got, err)
+		case want != "" && (err != nil || got != want):
+			t.Errorf("%s: got %s, %v; want %s", name, got, err, want)
+		}
+	}
 }
 
 func withLocalKey(decide func(upkeep.Situation) (upkeep.Work, error)) func(upkeep.Situation) (upkeep.Work, error) {
