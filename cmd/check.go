@@ -45,7 +45,8 @@ Nothing is changed, and no certificate is issued. The exit code is 0, with
 is undetermined because the server was not reached or denied access.`,
 		Example: `  uapush check plc1
   uapush check -f line-a.yaml plc1 -o json | jq -r .verdict
-  uapush check -f line-a.yaml plc1 --detailed-exitcode || uapush apply -f line-a.yaml plc1 --if-needed --yes`,
+  uapush check -f line-a.yaml plc1 --detailed-exitcode
+  uapush apply -f line-a.yaml plc1 --if-needed --yes`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runCheck(c, f, args, a.view().Verdict)

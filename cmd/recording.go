@@ -79,7 +79,8 @@ func (r *recording) refuseOverUnfinished() error {
 		r.a.progress().Line("warning: %v", err) // it concerns another run, or none that can be told
 	}
 	for _, run := range runs {
-		if journal.ServerKey(run.URL, run.Application) != journal.ServerKey(r.header.URL, r.header.Application) {
+		another := journal.ServerKey(run.URL, run.Application) != journal.ServerKey(r.header.URL, r.header.Application)
+		if another || run.Command == rehearsal { // which the server takes back by itself
 			continue
 		}
 		state := run.Progress(workflow.Mutates).State(false)
@@ -162,7 +163,7 @@ func (r *recording) end(s *workflow.State, runErr error) error {
 	end, message, class := journal.Done, "", ""
 	var partial *workflow.PartialError
 	switch {
-	case runErr == nil && s.Unconfirmed():
+	case runErr == nil && s.Unconfirmed() && r.header.Command != rehearsal:
 		end = journal.Unconfirmed
 	case runErr == nil && r.left != "":
 		end, message = journal.Partly, r.left

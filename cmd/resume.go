@@ -67,6 +67,9 @@ func (a *app) runResume(c *cobra.Command, f *resumeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if run.Command == rehearsal {
+		return usage("the server takes it back by itself; then uapush runs abandon "+run.ID, "run %s was a rehearsal, which is not gone on with", run.ID)
+	}
 	progress := run.Progress(workflow.Mutates)
 	earlier, err := workflow.EarlierOf(progress.Connected, progress.Facts, progress.Sent)
 	if err != nil {

@@ -61,7 +61,7 @@ confirms it, and fills trust lists and certificate slots.`,
 	root.AddCommand(
 		a.planCommand(), a.applyCommand(), a.showCommand(),
 		a.confirmCommand(), a.resumeCommand(), a.runsCommand(),
-		a.statusCommand(), a.checkCommand(),
+		a.statusCommand(), a.checkCommand(), a.rehearseCommand(),
 		a.configCommand(), a.endpointCommand(),
 		a.groupCommand(), a.certCommand(), a.trustCommand(), a.rejectedCommand(), a.changesCommand(),
 		a.discoverCommand(), a.identityCommand(), a.caCommand(),

@@ -23,7 +23,20 @@ var configuring = []Step{
 	approve{},   // nothing is written that was not shown
 	upload{},    // what was shown is what is sent
 	reconnect{}, // the server may restart; only a new Session proves that it is reachable
+	trial{},     // nothing is confirmed that does not work
 	confirm{},   // while the server still waits for it
+}
+
+// Rehearsing brings an update about and lets the server take it back.
+var rehearsing = []Step{
+	guard{},
+	approve{},
+	upload{},
+	insist{},    // on an UpdateId: without one the server keeps the update
+	reconnect{}, // as for a confirmation
+	trial{},     // the endpoints that changed
+	witness{},   // the configuration that is in force
+	revert{},    // nobody confirms
 }
 
 // Certifying is Update Certificates (7.7.2) for the groups of the plan.
@@ -53,6 +66,7 @@ var resuming = []Step{
 var completing = []Step{
 	upload{},
 	reconnect{},
+	trial{},
 	confirm{},
 }
 
@@ -65,14 +79,13 @@ var weighing = []Step{
 
 // Replacing is Update Certificates for groups that exist (7.7.2).
 var replacing = []Step{
-	consent{},        // nothing is written that was not shown
-	preparingLists{}, // without transactions: seen to be in force before a key is made
-	obtain{},         // before a transaction is open: a signer may take its time
-	writeLists{},     // before the certificates, which the server judges by them
-	changeSlots{},    // every slot that needs it
-	activate{},       // ApplyChanges, once for all of them
-	rejoin{},         // trusting the new certificate, and nothing else that is new
-	agree{},          // slots, endpoints and the channel say the same
+	consent{},     // nothing is written that was not shown
+	obtain{},      // before a transaction is open: a signer may take its time
+	writeLists{},  // before the certificates, which the server judges by them
+	changeSlots{}, // every slot that needs it
+	activate{},    // ApplyChanges, once for all of them
+	rejoin{},      // trusting the new certificate, and nothing else that is new
+	agree{},       // slots, endpoints and the channel say the same
 }
 
 // Survey lists the steps that read groups, trust lists and slots.
@@ -141,7 +154,10 @@ func ResumeConfiguration() []Step { return list(resuming, completing) }
 func Examine() []Step { return list([]Step{connect{}, observe{}, examine{}}) }
 
 // Confirm lists the steps that confirm an update whose run has ended. It uploads nothing.
-func Confirm() []Step { return list(resuming[:3], []Step{confirm{}}) }
+func Confirm() []Step { return list(resuming[:3], []Step{trial{}, confirm{}}) }
+
+// Rehearse lists the steps that try an update and do not keep it.
+func Rehearse() []Step { return list(planning, rehearsing) }
 
 // Read lists the steps that read a configuration.
 func Read() []Step { return list([]Step{connect{}, observe{}}) }

@@ -37,7 +37,8 @@ type State struct {
 	Plan         plan.Plan              // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
 	Expected     *config.Application    // upload, or resume: what the changes lead to
 	Examined     *Examined              // examine
-	Outcome      *OutcomeFact           // reconcile: what became of the earlier run's update
+	Before       *config.Application    // insist: what a rehearsal has to come back to
+	Outcome      *OutcomeFact           // reconcile, or revert: what became of the earlier run's update
 	Update       *ConfigurationResult   // upload, or reconcile where it waits to be confirmed
 	Deadline     time.Time              // upload, or reconcile: when an unconfirmed update is taken back
 	Confirmed    bool                   // confirm, or resume
