@@ -9,9 +9,15 @@ import (
 	"github.com/uapush/uapush/workflow"
 )
 
-// decoded reads a value as a message would have it; nil is none.
-func decoded[T any](b []byte) *T {
-	v := new(T)
+// decoded reads a value as a message would have it; nil is none. What makes the
+// decoder panic never gets to it: the channel looks at every message first.
+func decoded[T any](b []byte) (v *T) {
+	defer func() {
+		if recover() != nil {
+			v = nil
+		}
+	}()
+	v = new(T)
 	if _, err := ua.Decode(b, v); err != nil {
 		return nil
 	}
