@@ -99,7 +99,12 @@ func (s *keptSession) ReadTrustList(context.Context, string, TrustListMask) (Tru
 	s.calls = append(s.calls, "ReadTrustList")
 	return s.groups["G"].TrustList, nil
 }
-func (s *keptSession) AddCertificate(context.Context, string, []byte) error          { return nil }
+func (s *keptSession) AddCertificate(_ context.Context, _ string, der []byte) error {
+	s.calls = append(s.calls, "AddCertificate")
+	list := &s.groups["G"].TrustList
+	list.TrustedCertificates = append(list.TrustedCertificates, der)
+	return nil
+}
 func (s *keptSession) RemoveCertificate(context.Context, string, string, bool) error { return nil }
 func (s *keptSession) GetRejectedList(context.Context, string) ([][]byte, error)     { return nil, nil }
 func (s *keptSession) GetCertificates(context.Context, string) (map[config.NodeID][]byte, error) {
@@ -302,6 +307,32 @@ func TestForgottenListBeforeKey(t *testing.T) {
 			t.Errorf("got %v after %q", err, r.k.calls)
 		}
 	})
+}
+
+// OPC 10000-12, 7.8.2.8: where whole lists have no effect, certificates go one by one.
+func TestAddSingly(t *testing.T) {
+	for name, c := range map[string]struct {
+		stub bool
+		want string
+	}{
+		"takes lists":   {false, "Open Survey WriteTrustList ReadTrustList Survey"},
+		"forgets lists": {true, "Open Survey WriteTrustList ReadTrustList AddCertificate ApplyChanges Survey"},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			r := newKept(t)
+			r.k.transactions, r.k.applyRequired, r.k.stub = false, false, c.stub
+			r.Decide = upkeep.Listing{Change: func(have plan.TrustList, _ upkeep.Situation, _ upkeep.Group) (plan.TrustList, error) {
+				have.Trusted = append(slices.Clone(have.Trusted), keptOnce.old)
+				return have, nil
+			}}.Decide
+			if err := Run(t.Context(), r.State, UpdateTrustList()); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(r.k.calls, " "); got != c.want || !r.Verified || !r.ListTaken("G") {
+				t.Errorf("the calls are\n%s, want\n%s", got, c.want)
+			}
+		})
+	}
 }
 
 // Without GetCertificates the endpoints say what the slot holds.
