@@ -181,20 +181,27 @@ func (a *app) concluded(s *workflow.State, detailed bool) error {
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "show PLAN.json",
-		Short:   "Show a saved plan, stale or not",
-		Long:    `show renders a plan that plan --out has saved. It connects to nothing.`,
-		Example: `  uapush show plan.json`,
-		Args:    cobra.ExactArgs(1),
+	markdown := false
+	c := &cobra.Command{
+		Use:   "show PLAN.json",
+		Short: "Show a saved plan, stale or not",
+		Long:  `show renders a plan that plan --out has saved. It connects to nothing.`,
+		Example: `  uapush show plan.json
+  uapush show plan.json --markdown > comment.md`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := loadPlan(args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
+			if markdown {
+				return a.view().Markdown(shortLabel(p.Server.URL), p)
+			}
 			return a.view().Plan(shortLabel(p.Server.URL), p)
 		},
 	}
+	c.Flags().BoolVar(&markdown, "markdown", false, "write it as Markdown, for the description of a merge request")
+	return c
 }
 
 var _ pki.Issuer = (*lazyIssuer)(nil)

@@ -42,8 +42,10 @@ func Process() Environment {
 func Main(args []string, env Environment) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The first signal ends the run in order; the next one finds the default again.
-	context.AfterFunc(ctx, stop)
+	// The first signal ends the run in order, the next one at once.
+	again := make(chan os.Signal, 1)
+	context.AfterFunc(ctx, func() { signal.Notify(again, os.Interrupt, syscall.SIGTERM) })
+	defer signal.Stop(again)
 
 	a := &app{env: env, log: slog.New(slog.DiscardHandler)}
 	root := a.root()
@@ -51,9 +53,29 @@ func Main(args []string, env Environment) int {
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
-	err := root.ExecuteContext(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-again:
+		return a.leave()
+	}
 	if err != nil && ctx.Err() != nil {
 		err = &interruptedError{err: err}
 	}
 	return a.finish(err)
+}
+
+// leave says what state the server may be in, for an operator who does not want
+// to wait until that is seen.
+func (a *app) leave() int {
+	t := a.progress()
+	if step := a.underway.Load(); step != nil {
+		t.Line("uapush: interrupted again while it was to %s: the server may have carried that out, or not", *step)
+		t.Line("hint: uapush runs shows how far the run came; uapush resume finds out the rest")
+	} else {
+		t.Line("uapush: interrupted again; nothing was being changed on the server just then")
+	}
+	return exitInterrupted
 }

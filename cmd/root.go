@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,8 @@ type app struct {
 	// Where events go besides the terminal; both are nil where nobody asked.
 	events    *view.Stream // observer
 	eventFile *os.File     // observer
+	// underway names the step that may be changing the server just now.
+	underway atomic.Pointer[string] // observer
 }
 
 type globalFlags struct {

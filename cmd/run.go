@@ -36,6 +36,7 @@ func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 				return err
 			}
 		}
+		a.follow(e)
 		if e.Type == workflow.Recorded {
 			return nil // a fact for the record alone
 		}
@@ -46,6 +47,16 @@ func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 		}
 		return nil
 	}, nil
+}
+
+// follow remembers which step may be changing the server.
+func (a *app) follow(e workflow.Event) {
+	switch {
+	case e.Type == workflow.StepStarted && workflow.Mutates(e.Step):
+		a.underway.Store(&e.Step)
+	case e.Type == workflow.StepDone:
+		a.underway.Store(nil)
+	}
 }
 
 // approve asks the operator, after showing what will be done.
