@@ -20,7 +20,7 @@ func TestApply(t *testing.T) {
 		want := []string{
 			"Open", "Observe", "UpdateConfiguration",
 			"Open", "ConfirmUpdate", "Observe",
-			"CreateSigningRequest", "Issue", "WriteTrustList", "UpdateCertificate", "ApplyChanges",
+			"WriteTrustList", "CreateSigningRequest", "Issue", "UpdateCertificate", "ApplyChanges",
 			"Probe", "Observe",
 		}
 		if got := r.server.calls; !slices.Equal(got, want) {
@@ -49,8 +49,8 @@ func TestApply(t *testing.T) {
 			"try the changed endpoint": "the configuration is as it should be",
 			"approve":                  "there is nothing to do", "upload": "the configuration is as it should be",
 			"reconnect": "the configuration is as it should be", "confirm": "the configuration is as it should be",
-			"read the groups": "trust lists and certificates are as they should be", "sign certificates": "no certificate is needed",
-			"write trust lists": "no trust list lacks anything", "update certificates": "no certificate is needed",
+			"read the groups":   "trust lists and certificates are as they should be",
+			"write trust lists": "no trust list lacks anything", "issue certificates": "no certificate is needed",
 			"apply changes":       "the server has applied every change by itself",
 			"verify the endpoint": "nothing was changed", "plan again": "nothing was changed",
 		}

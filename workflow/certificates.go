@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"strings"
 
@@ -20,46 +19,12 @@ import (
 // (OPC 10000-12, 7.10.10).
 const nonceLength = 32
 
-// sign gets a signing request for every slot and has it signed (7.7.4, steps 3
-// and 4). It opens no transaction, so a refusal by the issuer leaves nothing behind.
-type sign struct{}
-
-func (sign) Name() string { return "sign certificates" }
-
-func (sign) Skip(s *State) string {
-	if len(s.Plan.Certificates) == 0 {
-		return "no certificate is needed"
-	}
-	return ""
-}
-
-func (sign) Run(ctx context.Context, s *State) error {
-	if s.Issuer == nil {
-		return ErrNoIssuer
-	}
-	if err := s.listsWritable(); err != nil { // said before a certificate is issued in vain
-		return err
-	}
-	issued := map[slot][][]byte{}
-	maps.Copy(issued, s.Issued) // of the run that this one resumes
-	for _, c := range s.Plan.Certificates {
-		if s.Earlier.certificate(slot{c.Group, c.Type}) != nil {
-			continue // issued before, and on its way into the slot
-		}
-		chain, err := s.issue(ctx, c)
-		if err != nil {
-			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
-		}
-		issued[slot{c.Group, c.Type}] = chain
-		if err := s.record(Fact{Issued: &IssuedFact{Group: c.Group, Type: c.Type, Chain: chain}}, ""); err != nil {
-			return err
-		}
-	}
-	s.Issued = issued
-	return nil
-}
-
+// issue gets a signing request and has it signed.
 func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, error) {
+	r, err := s.request(c)
+	if err != nil {
+		return nil, err
+	}
 	nonce := make([]byte, nonceLength)
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, err
@@ -67,10 +32,6 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 	csr, err := s.Session.CreateSigningRequest(ctx, SigningRequest{
 		Group: c.Group, Type: c.Type, Subject: c.Subject, RegenerateKey: true, Nonce: nonce,
 	})
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.request(c)
 	if err != nil {
 		return nil, err
 	}
@@ -181,35 +142,65 @@ func partial(t plan.TrustList) TrustList {
 	return out
 }
 
-// certify puts the certificates into their slots (7.7.4, step 5).
+// certify fills the slots one after the other (7.7.4, steps 3 to 5): the server
+// makes a key and a request, the issuer signs it, the slot gets the certificate.
+// Nothing comes in between: on a server without transactions ApplyChanges would
+// put a new key in force without its certificate, and nobody gets in again.
 type certify struct{}
 
-func (certify) Name() string { return "update certificates" }
+func (certify) Name() string { return "issue certificates" }
 func (certify) Mutates()     {}
 
-func (certify) Skip(s *State) string { return sign{}.Skip(s) }
+func (certify) Skip(s *State) string {
+	if len(s.Plan.Certificates) == 0 {
+		return "no certificate is needed"
+	}
+	return ""
+}
 
 func (certify) Run(ctx context.Context, s *State) error {
+	if s.Issuer == nil {
+		return ErrNoIssuer
+	}
 	if s.slotsFilled == nil { // else an earlier run has filled some
 		s.slotsFilled = map[slot]standing{}
 	}
+	if s.Issued == nil { // likewise issued
+		s.Issued = map[slot][][]byte{}
+	}
 	for _, c := range s.Plan.Certificates {
-		k := slot{c.Group, c.Type}
-		chain := s.Issued[k]
-		required, err := s.Session.UpdateCertificate(ctx, CertificateUpdate{
-			Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
-		})
-		if err != nil {
-			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, s.keyLost(k, err))
-		}
-		if s.slotsFilled[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
-			return err
-		}
-		if err := s.record(Fact{Filled: filled(k, chain[0], s.slotsFilled[k] == waiting)}, ""); err != nil {
-			return err
+		if err := s.fill(ctx, c); err != nil {
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
 		}
 	}
 	return nil
+}
+
+// fill brings a certificate into its slot. One that an earlier run has issued, and
+// that is on its way, is not issued again.
+func (s *State) fill(ctx context.Context, c plan.CertificateAction) error {
+	k := slot{c.Group, c.Type}
+	if s.Earlier.certificate(k) == nil {
+		chain, err := s.issue(ctx, c)
+		if err != nil {
+			return err
+		}
+		s.Issued[k] = chain
+		if err := s.record(Fact{Issued: &IssuedFact{Group: c.Group, Type: c.Type, Chain: chain}}, ""); err != nil {
+			return err
+		}
+	}
+	chain := s.Issued[k]
+	required, err := s.Session.UpdateCertificate(ctx, CertificateUpdate{
+		Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
+	})
+	if err != nil {
+		return s.keyLost(k, err)
+	}
+	if s.slotsFilled[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
+		return err
+	}
+	return s.record(Fact{Filled: filled(k, chain[0], s.slotsFilled[k] == waiting)}, "")
 }
 
 // applyUnlessTransactional ends what a method began on a server that asks for

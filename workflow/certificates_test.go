@@ -36,17 +36,17 @@ func TestCertificateOrder(t *testing.T) {
 		transactions, required bool
 		want                   []string
 	}{
-		{"transactions", true, true, []string{csr, issue, csr, issue, list, list, update, update, apply, "Probe", "Observe"}},
-		{"no transactions", false, true, []string{
-			csr, issue, csr, issue, list, apply, list, apply, update, apply, update, apply, "Probe", "Observe"}},
-		{"in force at once", true, false, []string{csr, issue, csr, issue, list, list, update, update, "Probe", "Observe"}},
+		{"transactions", true, true, []string{list, list, csr, issue, update, csr, issue, update, apply, "Probe", "Observe"}},
+		{"no transactions", false, true, []string{ // a new key is never in force without its certificate
+			list, apply, list, apply, csr, issue, update, apply, csr, issue, update, apply, "Probe", "Observe"}},
+		{"in force at once", true, false, []string{list, list, csr, issue, update, csr, issue, update, "Probe", "Observe"}},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			r := newRig(t)
 			r.Desired = twoGroups()
 			r.server.transactions, r.server.applyRequired = test.transactions, test.required
 			r.must(t, Apply())
-			if got := from(r.server.calls, csr); !slices.Equal(got, test.want) {
+			if got := from(r.server.calls, list); !slices.Equal(got, test.want) {
 				t.Errorf("the calls are %q, want %q", got, test.want)
 			}
 			if r.Activated != (test.transactions && test.required) {
@@ -114,10 +114,13 @@ func TestIssuerFails(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("the error is %v, want one that says %q", err, test.says)
 			}
-			for _, call := range []string{"WriteTrustList", "UpdateCertificate", "ApplyChanges", "CancelChanges"} {
+			for _, call := range []string{"UpdateCertificate", "ApplyChanges"} {
 				if slices.Contains(r.server.calls, call) {
 					t.Errorf("%s was called", call)
 				}
+			}
+			if !slices.Contains(r.server.calls, "CancelChanges") {
+				t.Error("the trust list is still staged")
 			}
 			if !strings.Contains(err.Error(), "The configuration is in force") || !strings.Contains(err.Error(), "were not changed") {
 				t.Errorf("the error does not say what is in force: %v", err)
@@ -204,10 +207,10 @@ func TestCancelChanges(t *testing.T) {
 		unchanged bool     // of a plan without changes to the configuration
 	}{
 		{"the first list", fault{call: "WriteTrustList", n: 1}, nil, []string{"WriteTrustList"}, true},
-		{"the certificate", fault{call: "UpdateCertificate", n: 1}, nil, []string{"WriteTrustList", "UpdateCertificate", "CancelChanges"}, true},
-		{"the end", fault{call: "ApplyChanges", n: 1}, nil, []string{"WriteTrustList", "UpdateCertificate", "ApplyChanges", "CancelChanges"}, true},
+		{"the certificate", fault{call: "UpdateCertificate", n: 1}, nil, []string{"WriteTrustList", "CreateSigningRequest", "Issue", "UpdateCertificate", "CancelChanges"}, true},
+		{"the end", fault{call: "ApplyChanges", n: 1}, nil, []string{"WriteTrustList", "CreateSigningRequest", "Issue", "UpdateCertificate", "ApplyChanges", "CancelChanges"}, true},
 		{"and cancelling", fault{call: "UpdateCertificate", n: 1}, []fault{{call: "CancelChanges", n: 1, err: errLost}},
-			[]string{"WriteTrustList", "UpdateCertificate", "CancelChanges", "Open", "Observe"}, false},
+			[]string{"WriteTrustList", "CreateSigningRequest", "Issue", "UpdateCertificate", "CancelChanges", "Open", "Observe"}, false},
 	} {
 		bubble(t, test.name, func(t *testing.T) {
 			r := newRig(t)

@@ -42,9 +42,8 @@ var rehearsing = []Step{
 // Certifying is Update Certificates (7.7.2) for the groups of the plan.
 var certifying = []Step{
 	reobserve{}, // the groups that the update made, and their TrustLists
-	sign{},      // before a transaction is open: an issuer may take its time
 	trust{},     // before the certificate, which the server judges by it
-	certify{},   // the slot gets its certificate
+	certify{},   // every slot gets its certificate
 	activate{},  // ApplyChanges, once for all of them
 }
 

@@ -42,7 +42,7 @@ type State struct {
 	Update       *ConfigurationResult   // upload, or reconcile where it waits to be confirmed
 	Deadline     time.Time              // upload, or reconcile: when an unconfirmed update is taken back
 	Confirmed    bool                   // confirm, or resume
-	Issued       map[slot][][]byte      // sign, or resume: leaf first
+	Issued       map[slot][][]byte      // certify, or resume: leaf first
 	Activated    bool                   // activate
 	Probed       *Probe                 // verify
 	Remaining    *plan.Plan             // recheck: what a new plan still finds

@@ -63,6 +63,8 @@ var writersOf = map[string]string{
 	"Expected":    "send resume",                            // upload
 	"Plan":        "compute match resume recount afterMove", // upload, by the last
 	"Outcome":     "concluded revert",                       // reconcile
+	"Issued":      "certify fill resume",                    // certify, by the last
+	"slotsFilled": "certify fill recount",                   // likewise
 	"Update":      "upload waitsForConfirmation",            // reconcile
 	"Deadline":    "upload waitsForConfirmation",            // reconcile
 }
@@ -299,7 +301,7 @@ func TestEventsInOrder(t *testing.T) {
 				open = ""
 			}
 		}
-		if got, want := stepsOf(r.events, StepFailed), []string{"update certificates"}; !slices.Equal(got, want) {
+		if got, want := stepsOf(r.events, StepFailed), []string{"issue certificates"}; !slices.Equal(got, want) {
 			t.Errorf("failed are %q, want %q", got, want)
 		}
 	})
