@@ -40,9 +40,9 @@ const (
 	anything
 )
 
-// state is a folder with the client's certificate, made once.
+// state is a folder with the client's certificate, made once, beside the binary.
 var state = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "uapush-state")
+	dir, err := os.MkdirTemp(filepath.Dir(uapush), "state")
 	if err != nil {
 		return "", err
 	}
