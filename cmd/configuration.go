@@ -66,23 +66,40 @@ func (a *app) read(c *cobra.Command, f *connectionFlags, args []string) (*connec
 
 func (a *app) configDiffCommand() *cobra.Command {
 	f := &connectionFlags{}
-	detailed := false
+	detailed, lastRun := false, false
 	c := &cobra.Command{
-		Use:   "diff FILE [SERVER]",
+		Use:   "diff (FILE | --last-run) [SERVER]",
 		Short: "Compare a configuration kept earlier with the server's",
 		Long: `diff shows what a server's configuration has gained or lost since FILE was written
 by config get (YAML or JSON). Records are matched by what persists: endpoints by
-network and port, settings by content.`,
-		Example: `  uapush config diff plc1.yaml plc1 --detailed-exitcode`,
-		Args:    cobra.RangeArgs(1, 2),
+network and port, settings by content. With --last-run it is compared with what
+the latest run of this client on the server led to: what shows was changed by
+somebody else.`,
+		Example: `  uapush config diff plc1.yaml plc1 --detailed-exitcode
+  uapush config diff --last-run plc1`,
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			before, err := readConfiguration(args[0])
+			var before config.Application
+			var err error
+			switch {
+			case lastRun && len(args) > 1:
+				return usage("give FILE or --last-run", "a FILE and --last-run exclude each other")
+			case !lastRun && len(args) == 0:
+				return usage("usage: "+c.UseLine(), "there is nothing to compare with")
+			case !lastRun:
+				if before, err = readConfiguration(args[0]); err != nil {
+					return err
+				}
+				args = args[1:]
+			}
+			conn, s, err := a.read(c, f, args)
 			if err != nil {
 				return err
 			}
-			conn, s, err := a.read(c, f, args[1:])
-			if err != nil {
-				return err
+			if lastRun {
+				if before, err = a.lastApplied(conn, f.application); err != nil {
+					return err
+				}
 			}
 			changes := plan.Compute(before, s.Base)
 			if err := a.view().Diff(conn.label, before.Version, s.Base.Version, changes); err != nil {
@@ -96,6 +113,7 @@ network and port, settings by content.`,
 	}
 	f.register(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are differences")
+	c.Flags().BoolVar(&lastRun, "last-run", false, "compare with what the latest run on this server led to")
 	return c
 }
 
