@@ -145,6 +145,30 @@ func TestDecline(t *testing.T) {
 	})
 }
 
+// A null NewVersion says that nothing was applied, whatever the status (OPC 10000-12, 7.8.5.2).
+func TestNothingApplied(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newRig(t)
+		r.server.idle = true
+		var rejected *RejectedError
+		if err := r.run(t, Apply()); !errors.As(err, &rejected) || ClassOf(err) != ClassRejected {
+			t.Errorf("the error is %v of class %d, want a *RejectedError", err, ClassOf(err))
+		}
+	})
+}
+
+// Where the two disagree on the layout, the file counts, and that is said.
+func TestLayoutOfTheFile(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newRig(t)
+		r.server.dataType = "i=15549"
+		r.must(t, Plan())
+		if !slices.ContainsFunc(r.events, func(e Event) bool { return strings.Contains(e.Message, "SupportedDataType is i=15549") }) {
+			t.Errorf("the events do not tell: %v", r.events)
+		}
+	})
+}
+
 func TestRejectedTargets(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		const entryExists, insertedGood, uncertain = 0x809F0000, 0x00A20000, 0x40000000

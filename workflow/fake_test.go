@@ -61,8 +61,10 @@ type server struct {
 	applyRequired bool          // methods ask for ApplyChanges
 	noUpdateID    bool          // updates need no confirmation
 	forgetful     bool          // accepts updates and forgets them
+	idle          bool          // accepts updates, and says that it applied nothing
 	applyTakes    time.Duration // after the restart delay
 	noFile        bool
+	dataType      config.NodeID // SupportedDataType
 	identity      ServerIdentity
 	verdicts      []uint32 // of the targets; with rejection, the error beside them
 	rejection     error
@@ -179,6 +181,7 @@ func (s *session) Observe(_ context.Context, _ []string) (Observation, error) {
 	o := Observation{
 		HasConfigurationFile: !s.noFile, CurrentVersion: s.app.Version, ApplicationURI: s.identity.ApplicationURI,
 		Capabilities: config.Capabilities{ApplicationType: s.typ}, SupportsTransactions: s.transactions,
+		SupportedDataType: s.dataType,
 	}
 	var err error
 	if o.File, err = s.file.Encode(s.app); err != nil {
@@ -196,6 +199,9 @@ func (s *session) UpdateConfiguration(_ context.Context, u ConfigurationUpdate) 
 		return nil, before
 	}
 	s.updates = append(s.updates, u)
+	if s.idle {
+		return &ConfigurationResult{TargetResults: make([]uint32, len(u.Targets))}, nil
+	}
 	if s.rejection != nil {
 		return &ConfigurationResult{TargetResults: s.verdicts}, s.rejection
 	}

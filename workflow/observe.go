@@ -49,6 +49,9 @@ func (s *State) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the server's configuration file: %w", err)
 	}
+	if l, err := uafile.LayoutFor(o.SupportedDataType); o.SupportedDataType != "" && (err != nil || l != f.Layout()) {
+		s.note("SupportedDataType is %s, and the file has the layout of %v; the file counts", o.SupportedDataType, f.Layout())
+	}
 	base := f.Application()
 	if base.Version != o.CurrentVersion {
 		// The file says what was read; CloseAndUpdate compares CurrentVersion.

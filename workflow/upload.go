@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gopcua/opcua/ua"
@@ -88,11 +89,17 @@ func (s *State) send(ctx context.Context) (*ConfigurationResult, error) {
 	}
 	s.Expected = &expected
 	result, err := s.Session.UpdateConfiguration(ctx, u)
-	if err != nil && result != nil {
+	switch {
+	case err != nil && result != nil:
 		return nil, &RejectedError{Results: s.verdicts(u.Targets, result), Err: err}
+	case err == nil && result.NewVersion == 0:
+		return nil, &RejectedError{Results: s.verdicts(u.Targets, result), Err: errNothingApplied}
 	}
 	return result, err
 }
+
+// errNothingApplied is what a null NewVersion says (OPC 10000-12, 7.8.5.2).
+var errNothingApplied = errors.New("CloseAndUpdate gives no new version, which means that nothing was applied")
 
 // configurationUpdate derives file and targets from the plan's changes alone.
 func (s *State) configurationUpdate() (ConfigurationUpdate, error) {
