@@ -158,7 +158,7 @@ func (e *NoCRLError) Error() string {
 
 // Hint tells how to go on.
 func (e *NoCRLError) Hint() string {
-	return "give the CA's CRL in the same command, an empty one if it revoked nothing; --allow-missing-crl does without"
+	return "give the CA's CRL in the same command, an empty one if it revoked nothing; uapush trust add --allow-missing-crl does without"
 }
 
 // ChainError says that the issuer of a member would be missing.
