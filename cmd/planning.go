@@ -123,10 +123,13 @@ func (a *app) perform(ctx context.Context, conn *connection, s *workflow.State, 
 }
 
 // performOn is perform with a record of the run; nil keeps none.
-func (a *app) performOn(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step, record workflow.Observer) (err error) {
-	if s.Observe, err = a.observer(record); err != nil {
+func (a *app) performOn(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step, record workflow.Observer) error {
+	observe, stop, err := a.observer(record)
+	if err != nil {
 		return err
 	}
+	defer stop()
+	s.Observe = observe
 	ctx, cancel := within(ctx, conn.deadline)
 	defer cancel()
 	return workflow.Run(ctx, s, steps)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/config/plan"
@@ -14,7 +15,7 @@ import (
 
 // observer sends the events of a run to whoever watches: the record of the run
 // before all others, a person on stderr, and the streams that were asked for.
-func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
+func (a *app) observer(record workflow.Observer) (observe workflow.Observer, stop func(), err error) {
 	watchers := []workflow.Observer{}
 	if a.global.output == string(view.NDJSON) {
 		a.events = view.NewStream(a.env.Out)
@@ -23,13 +24,20 @@ func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 	if a.global.jsonFile != "" {
 		f, err := os.OpenFile(a.global.jsonFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err != nil {
-			return nil, usage("name a file that can be written", "--json-file: %w", err)
+			return nil, nil, usage("name a file that can be written", "--json-file: %w", err)
 		}
 		a.eventFile = f
 		a.events = a.events.And(view.NewStream(f))
 		watchers = []workflow.Observer{a.events.Event}
 	}
-	watchers = append(watchers, view.Progress(a.progress(), a.global.verbose))
+	stop = func() {}
+	if a.env.Interactive {
+		var counting workflow.Observer
+		counting, stop = view.Countdown(a.progress(), a.global.verbose, time.Now)
+		watchers = append(watchers, counting)
+	} else {
+		watchers = append(watchers, view.Progress(a.progress(), a.global.verbose))
+	}
 	return func(e workflow.Event) error {
 		if record != nil {
 			if err := record(e); err != nil {
@@ -46,7 +54,7 @@ func (a *app) observer(record workflow.Observer) (workflow.Observer, error) {
 			}
 		}
 		return nil
-	}, nil
+	}, stop, nil
 }
 
 // follow remembers which step may be changing the server.
