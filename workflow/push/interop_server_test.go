@@ -32,7 +32,7 @@ type nodeServer struct {
 	certificate []byte
 }
 
-var secadmin, operator = login("secadmin", "secadmin-pw"), login("operator", "operator-pw")
+var secadmin = login("secadmin", "secadmin-pw")
 
 func (n nodeServer) report(t *testing.T, c cell) {
 	t.Helper()

@@ -105,11 +105,13 @@ func TestWriteErrors(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"stream":       func() error { return NewStream(full{}).Event(workflow.Event{}) },
 		"other stream": func() error { return NewStream(new(bytes.Buffer)).And(NewStream(full{})).Event(workflow.Event{}) },
-		"progress":     func() error { return Progress(NewText(full{}, 0, false), true)(workflow.Event{Type: workflow.StepDone}) },
-		"table":        func() error { return v.Plan("", lineA(t)) },
-		"json":         func() error { v.Format = JSON; return v.Plan("", lineA(t)) },
-		"yaml":         func() error { v.Format = YAML; return v.Plan("", lineA(t)) },
-		"name":         func() error { v.Format = Name; return v.Plan("", lineA(t)) },
+		"progress": func() error {
+			return Progress(NewText(full{}, 0, false), true)(workflow.Event{Type: workflow.StepDone})
+		},
+		"table": func() error { return v.Plan("", lineA(t)) },
+		"json":  func() error { v.Format = JSON; return v.Plan("", lineA(t)) },
+		"yaml":  func() error { v.Format = YAML; return v.Plan("", lineA(t)) },
+		"name":  func() error { v.Format = Name; return v.Plan("", lineA(t)) },
 	} {
 		if write() == nil {
 			t.Errorf("%s: the error was lost", name)

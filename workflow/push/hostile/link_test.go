@@ -41,7 +41,6 @@ type link struct {
 	sequence uint32
 	client   []byte // its certificate
 	parts    map[uint32][]byte
-	nonce    []byte // of the Session, for the user's token
 }
 
 // serve talks until the client goes, or the script has had enough.

@@ -251,6 +251,7 @@ func (s *Server) shut() {
 func (s *Server) Close() error {
 	s.kill()
 	s.starting.Lock() // whoever did not start anything now never will
+	//lint:ignore SA2001 it waits for who holds it
 	s.starting.Unlock()
 	s.background.Wait()
 	s.restarting.Lock()
