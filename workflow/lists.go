@@ -78,13 +78,14 @@ var weighing = []Step{
 
 // Replacing is Update Certificates for groups that exist (7.7.2).
 var replacing = []Step{
-	consent{},     // nothing is written that was not shown
-	obtain{},      // before a transaction is open: a signer may take its time
-	writeLists{},  // before the certificates, which the server judges by them
-	changeSlots{}, // every slot that needs it
-	activate{},    // ApplyChanges, once for all of them
-	rejoin{},      // trusting the new certificate, and nothing else that is new
-	agree{},       // slots, endpoints and the channel say the same
+	consent{},        // nothing is written that was not shown
+	preparingLists{}, // without transactions: seen to be in force before a key is made
+	obtain{},         // before a transaction is open: a signer may take its time
+	writeLists{},     // before the certificates, which the server judges by them
+	changeSlots{},    // every slot that needs it
+	activate{},       // ApplyChanges, once for all of them
+	rejoin{},         // trusting the new certificate, and nothing else that is new
+	agree{},          // slots, endpoints and the channel say the same
 }
 
 // Survey lists the steps that read groups, trust lists and slots.
