@@ -111,6 +111,11 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.Var(&a.hosts, "host", "a host name of its certificate")
 	fs.Var(&a.faults, "fault", "a fault from the start")
 	ts.Check(fs.Parse(args))
+	if a.address == "" { // a port that the system hands out itself may be gone when the server comes back
+		port, err := r.shared.port()
+		ts.Check(err)
+		a.address = "127.0.0.1:" + port
+	}
 	options, err := r.simOptions(ts, a)
 	ts.Check(err)
 	s := &simulated{events: newEventLog()}
