@@ -215,8 +215,9 @@ func (s *session) UpdateConfiguration(_ context.Context, u ConfigurationUpdate) 
 	next := f.Application()
 	for _, t := range u.Targets {
 		if t.Type == config.Delete {
-			_, i, _ := config.ParseRecordPath(t.Path)
-			next.ServerEndpoints = slices.Delete(next.ServerEndpoints, i, i+1) // the only list that the tests delete from
+			if l, i, _ := config.ParseRecordPath(t.Path); l == config.ServerEndpointList { // the only list that it deletes from
+				next.ServerEndpoints = slices.Delete(next.ServerEndpoints, i, i+1)
+			}
 		}
 	}
 	if s.forgetful {
