@@ -55,7 +55,7 @@ confirms it, and fills trust lists and certificate slots.`,
 	f.StringVar(&a.global.colour, "color", "auto", "colour: auto, always or never (NO_COLOR is respected)")
 	f.StringVar(&a.global.jsonFile, "json-file", "", "also write the events of the run to this file, as NDJSON")
 	f.BoolVar(&a.global.noInput, "no-input", false, "never ask; fail and name the missing flag instead")
-	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "log what happens on the wire to stderr")
+	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "say more on stderr: what is skipped and why, and what happens on the wire")
 	f.StringVar(&a.global.state, "state", "", "folder for pins, the client's identity and the certificate authority (default $XDG_STATE_HOME/uapush)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("see "+c.CommandPath()+" --help", "%w", err)
