@@ -35,9 +35,7 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 	if err != nil {
 		return nil, err
 	}
-	if names := pki.RequestNames(csr); len(names) > 0 {
-		s.note("the server's request for %s of %s names %s", config.CertificateTypeName(c.Type), c.Group, strings.Join(names, ", "))
-	}
+	s.noteNames(c.Group, c.Type, csr)
 	chain, err := s.Issuer.Issue(ctx, csr, r)
 	if err == nil && len(chain) == 0 {
 		err = errors.New("the issuer returned no certificate")
@@ -52,17 +50,24 @@ func (s *State) request(c plan.CertificateAction) (pki.Request, error) {
 		DNSNames:       c.DNSNames,
 		Validity:       c.Validity,
 		Server:         s.Observation.Capabilities.ApplicationType != config.ApplicationClient,
+		Slot:           pki.Slot{Server: s.ServerURL, Group: c.Group, Type: config.CertificateTypeName(c.Type)},
 	}
 	if r.ApplicationURI == "" {
 		r.ApplicationURI = s.Observation.ApplicationURI
 	}
-	if c.Subject != "" {
+	return named(r, c.Subject, c.IPAddresses)
+}
+
+// named adds a subject (OPC 10000-12, 7.9.4; "" leaves it to the request) and
+// addresses to what is to be certified.
+func named(r pki.Request, subject string, addresses []string) (pki.Request, error) {
+	if subject != "" {
 		var err error
-		if r.Subject, err = pki.ParseSubject(c.Subject); err != nil {
+		if r.Subject, err = pki.ParseSubject(subject); err != nil {
 			return r, err
 		}
 	}
-	for _, text := range c.IPAddresses {
+	for _, text := range addresses {
 		ip := net.ParseIP(text)
 		if ip == nil {
 			return r, fmt.Errorf("%q is no IP address", text)
@@ -70,6 +75,14 @@ func (s *State) request(c plan.CertificateAction) (pki.Request, error) {
 		r.IPAddresses = append(r.IPAddresses, ip)
 	}
 	return r, nil
+}
+
+// noteNames says which host names a server's request asks for: they go into the
+// certificate, and no plan could show them.
+func (s *State) noteNames(group string, typ config.NodeID, csr []byte) {
+	if names := pki.RequestNames(csr); len(names) > 0 {
+		s.note("the server's request for %s of %s names %s", config.CertificateTypeName(typ), group, strings.Join(names, ", "))
+	}
 }
 
 // ErrNoIssuer says that certificates are needed and nobody can sign them.

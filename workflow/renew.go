@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/uapush/uapush/config"
@@ -65,8 +64,8 @@ func (s *State) renewed(ctx context.Context, c upkeep.SlotChange) (slotMaterial,
 			return slotMaterial{}, err
 		}
 		csr, err = pki.NewRequest(key, r)
-	} else {
-		csr, err = s.serverRequest(ctx, c)
+	} else if csr, err = s.serverRequest(ctx, c); err == nil {
+		s.noteNames(c.Group, c.Type, csr)
 	}
 	if err != nil {
 		return slotMaterial{}, err
@@ -140,20 +139,7 @@ func (s *State) wanted(c upkeep.SlotChange) (pki.Request, error) {
 		ApplicationURI: s.Situation.ApplicationURI, DNSNames: c.DNSNames, Validity: c.Validity, Server: s.Situation.IsServer,
 		Slot: pki.Slot{Server: s.ServerURL, Group: c.Group, Type: config.CertificateTypeName(c.Type)},
 	}
-	if c.Subject != "" {
-		var err error
-		if r.Subject, err = pki.ParseSubject(c.Subject); err != nil {
-			return r, err
-		}
-	}
-	for _, text := range c.IPAddresses {
-		ip := net.ParseIP(text)
-		if ip == nil {
-			return r, fmt.Errorf("%q is no IP address", text)
-		}
-		r.IPAddresses = append(r.IPAddresses, ip)
-	}
-	return r, nil
+	return named(r, c.Subject, c.IPAddresses)
 }
 
 // unlisted names the issuer of a new certificate that the group's TrustList will
