@@ -139,7 +139,6 @@ type rig struct {
 	names     []string // of the variables that processes get
 	sims      map[string]*simulated
 	processes map[string]*running
-	inventory []string // names of servers, in order
 	closers   []func()
 }
 
