@@ -127,7 +127,7 @@ func (f *applyFlags) inputs(a *app, s *workflow.State, args []string) ([]string,
 		f.application = string(p.Application)
 	}
 	if len(args) == 1 {
-		return []string{p.Server.URL}, nil
+		return []string{a.known(p.Server.URL)}, nil
 	}
 	return args[1:], nil
 }

@@ -153,6 +153,31 @@ func (a *app) server(args []string) (name string, entry serverEntry, dir string,
 	return "", serverEntry{}, "", err
 }
 
+// known gives the inventory's only name for a URL, else the URL: a saved plan
+// names a URL, and how to log in there is in the inventory.
+func (a *app) known(url string) string {
+	inventories, err := a.loadInventories()
+	if err != nil {
+		return url // whoever looks the URL up next says so
+	}
+	meant := map[string]string{} // URLs by name; the nearer inventory goes first
+	var names []string
+	for _, inv := range inventories {
+		for name, entry := range inv.Servers {
+			if _, nearer := meant[name]; nearer {
+				continue
+			}
+			if meant[name] = entry.URL; entry.URL == url {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) != 1 {
+		return url
+	}
+	return names[0]
+}
+
 // completeServer completes SERVER from the inventories.
 func (a *app) completeServer() []string {
 	inventories, err := a.loadInventories()
