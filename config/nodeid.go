@@ -83,14 +83,6 @@ func canonicalIdentifier(kind, id string) (string, error) {
 // NamespaceOPCUA is namespace 0.
 const NamespaceOPCUA = "http://opcfoundation.org/UA/"
 
-// Numeric returns the NodeId of a number in the OPC UA namespace.
-func Numeric(n uint32) NodeID {
-	if n == 0 {
-		return ""
-	}
-	return NodeID("i=" + strconv.FormatUint(uint64(n), 10))
-}
-
 // Split gives the namespace URI ("" for OPC UA), the kind of identifier
 // (i, s, g or b; i for the null NodeId) and the identifier's text.
 func (n NodeID) Split() (namespace string, kind byte, id string) {

@@ -54,8 +54,8 @@ func TestNodeIDSplit(t *testing.T) {
 		text      string
 	}{
 		{"", "", 'i', "0"},
-		{Numeric(0), "", 'i', "0"},
-		{Numeric(12560), "", 'i', "12560"},
+		{"", "", 'i', "0"},
+		{"i=12560", "", 'i', "12560"},
 		{"nsu=urn:v;s=a;b", "urn:v", 's', "a;b"},
 		{"nsu=urn:v;b=AA==", "urn:v", 'b', "AA=="},
 	}
