@@ -54,7 +54,6 @@ func TestNodeIDSplit(t *testing.T) {
 		text      string
 	}{
 		{"", "", 'i', "0"},
-		{"", "", 'i', "0"},
 		{"i=12560", "", 'i', "12560"},
 		{"nsu=urn:v;s=a;b", "urn:v", 's', "a;b"},
 		{"nsu=urn:v;b=AA==", "urn:v", 'b', "AA=="},
