@@ -44,6 +44,9 @@ func TestServerWithGopcuaClient(t *testing.T) {
 }
 
 func TestServerRenewsForGopcuaClient(t *testing.T) {
+	if raceDetector {
+		t.Skip("gopcua's client has a race of its own at renewal (its issue 882)")
+	}
 	cfg := serverConfig()
 	cfg.MaxTokenLifetime = 1400 * time.Millisecond // gopcua renews after whole seconds
 	cfg.Traffic = new(Traffic)
