@@ -72,21 +72,29 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// BenchmarkResident runs a plan as a process of its own and reports its peak
-// resident memory.
+// BenchmarkResident runs a plan and a whole apply as processes of their own and
+// reports their peak resident memory.
 func BenchmarkResident(b *testing.B) {
 	r := newRig(b)
-	url, certificate := r.server(b)
-	var peak int64
-	for b.Loop() {
-		c := exec.Command(r.binary, "plan", "-f", filepath.Join("..", "..", "testdata", "manifest", "line-a.yaml"), url,
-			"--state", r.state, "--user", "admin", "--password-file", r.password, "--pin", "sha256:"+certificate)
-		if out, err := c.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-		peak = max(peak, peakMemory(c.ProcessState))
+	for _, command := range [][]string{{"plan"}, {"apply", "--yes"}} {
+		b.Run(command[0], func(b *testing.B) {
+			var peak int64
+			for b.Loop() {
+				url, certificate := r.server(b)
+				path := filepath.Join(b.TempDir(), "line-a.yaml")
+				if err := os.WriteFile(path, manifestText(b), 0o600); err != nil {
+					b.Fatal(err)
+				}
+				c := exec.Command(r.binary, append(command, "-f", path, url, "--state", r.state,
+					"--user", "admin", "--password-file", r.password, "--pin", "sha256:"+certificate)...)
+				if out, err := c.CombinedOutput(); err != nil {
+					b.Fatalf("%v\n%s", err, out)
+				}
+				peak = max(peak, peakMemory(c.ProcessState))
+			}
+			b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+		})
 	}
-	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
 }
 
 func measure(b *testing.B, minimum int, steps []workflow.Step) {
@@ -229,9 +237,7 @@ func (r *rig) runJudged(b *testing.B, url string, traffic *secureconv.Traffic, j
 
 func lineA(b *testing.B) config.Desired {
 	b.Helper()
-	port := freePort(b)
-	text := strings.ReplaceAll(string(manifests.LineA), "4843", fmt.Sprint(port))
-	m, err := manifest.Parse("line-a.yaml", []byte(text))
+	m, err := manifest.Parse("line-a.yaml", manifestText(b))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -240,4 +246,10 @@ func lineA(b *testing.B) config.Desired {
 		b.Fatal(err)
 	}
 	return desired
+}
+
+// manifestText is the demo's manifest with a port that is free here.
+func manifestText(b *testing.B) []byte {
+	b.Helper()
+	return []byte(strings.ReplaceAll(string(manifests.LineA), "4843", fmt.Sprint(freePort(b))))
 }
