@@ -164,17 +164,25 @@ func (f *applyFlags) steps(s *workflow.State) []workflow.Step {
 // concluded shows what a run achieved.
 func (a *app) concluded(s *workflow.State, detailed bool) error {
 	o := view.OutcomeOf(s)
+	return a.achieved(detailed && o.Changed,
+		func(events *view.Stream) error { return events.Result(o) },
+		func(v view.View) error { return v.Outcome(o) })
+}
+
+// achieved puts a result where it is wanted: at the end of the events, and on
+// stdout unless that is where the events go.
+func (a *app) achieved(sayChanged bool, record func(*view.Stream) error, show func(view.View) error) error {
 	if a.events != nil {
-		if err := a.events.Result(o); err != nil {
+		if err := record(a.events); err != nil {
 			return err
 		}
 	}
 	if view.Format(a.global.output) != view.NDJSON {
-		if err := a.view().Outcome(o); err != nil {
+		if err := show(a.view()); err != nil {
 			return err
 		}
 	}
-	if detailed && o.Changed {
+	if sayChanged {
 		return errChanges
 	}
 	return nil

@@ -155,20 +155,9 @@ func (a *app) consent(conn *connection, yes bool, prepare func(context.Context, 
 
 func (a *app) kept(s *workflow.State, detailed bool) error {
 	k := view.KeptOf(s)
-	if a.events != nil {
-		if err := a.events.UpkeepResult(k); err != nil {
-			return err
-		}
-	}
-	if view.Format(a.global.output) != view.NDJSON {
-		if err := a.view().Kept(k); err != nil {
-			return err
-		}
-	}
-	if detailed && k.Changed {
-		return errChanges
-	}
-	return nil
+	return a.achieved(detailed && k.Changed,
+		func(events *view.Stream) error { return events.UpkeepResult(k) },
+		func(v view.View) error { return v.Kept(k) })
 }
 
 // materialFlags name certificates and CRLs beside the main thing.
