@@ -21,10 +21,10 @@ import (
 
 // startPeer is the command peer KIND: something that listens at PEER_URL and is
 // no server to be managed. http answers like a web server, silent never, closed
-// listens no more, malformed gives an answer to another question, painter uses
-// words that a terminal would obey, unsecured is an OPC UA server without
-// security, and the other kinds are servers whose certificate breaks one rule.
-// PEER_PIN pins it.
+// listens no more, malformed gives an answer to another question, oversized
+// announces an answer of 2 GiB, painter uses words that a terminal would obey,
+// unsecured is an OPC UA server without security, and the other kinds are servers
+// whose certificate breaks one rule. PEER_PIN pins it.
 func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: peer KIND")
@@ -43,6 +43,8 @@ func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 		r.serveRaw(l, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	case "malformed":
 		r.servePeer(l, nil)
+	case "oversized":
+		r.serveRaw(l, announceTooMuch)
 	case "unsecured":
 		r.servePeer(l, endpointsWithout)
 	case "painter":
@@ -52,6 +54,24 @@ func startPeer(ts *testscript.TestScript, neg bool, args []string) {
 		r.setenv(ts, "PEER_PIN", "sha256:"+pki.Fingerprint(id.Leaf()))
 		r.servePeer(l, func(url string) []*ua.EndpointDescription { return endpointsWith(url, id.Leaf()) })
 	}
+}
+
+// announceTooMuch takes a Hello with an Acknowledge, and then begins a message
+// that is larger than what was negotiated (OPC 10000-6, 7.1.2).
+func announceTooMuch(c net.Conn) {
+	buf := make([]byte, 4096)
+	for _, answer := range []string{
+		"ACKF\x1c\x00\x00\x00" + "\x00\x00\x00\x00" + "\xff\xff\x00\x00\xff\xff\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00",
+		"OPNF\xff\xff\xff\x7f",
+	} {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+		if _, err := io.WriteString(c, answer); err != nil {
+			return
+		}
+	}
+	_, _ = io.Copy(io.Discard, c)
 }
 
 const peerURI = "urn:test:peer"
