@@ -21,11 +21,11 @@ type processing struct {
 	results []ua.StatusCode // like targets
 	old     *state
 	next    *state
-	todo    map[config.List][]todo // in the order of the uploaded file
+	jobs    map[config.List][]job // in the order of the uploaded file
 }
 
-// todo is a target whose definition makes sense.
-type todo struct {
+// job is a target whose definition makes sense.
+type job struct {
 	target int // index in targets
 	index  int // in the uploaded list
 	kind   config.UpdateType
@@ -34,14 +34,14 @@ type todo struct {
 func (a *Application) process(acc *space.Access, upload config.Application, targets []config.UpdateTarget) *processing {
 	p := &processing{
 		app: a, access: acc, upload: upload, targets: targets, results: make([]ua.StatusCode, len(targets)),
-		old: a.state, next: a.state.clone(), todo: map[config.List][]todo{},
+		old: a.state, next: a.state.clone(), jobs: map[config.List][]job{},
 	}
 	p.resolve()
 	if p.refused() {
 		return p // what the others would do is not known
 	}
 	for _, list := range config.ProcessingOrder {
-		slices.SortStableFunc(p.todo[list], func(x, y todo) int { return x.index - y.index })
+		slices.SortStableFunc(p.jobs[list], func(x, y job) int { return x.index - y.index })
 		p.applyList(list)
 	}
 	if !p.refused() {
@@ -70,7 +70,7 @@ func (p *processing) resolve() {
 		}
 		latest = turn(t.Type, latest)
 		taken[canonical] = true
-		p.todo[list] = append(p.todo[list], todo{target: i, index: index, kind: t.Type})
+		p.jobs[list] = append(p.jobs[list], job{target: i, index: index, kind: t.Type})
 	}
 }
 
@@ -107,7 +107,7 @@ func (p *processing) applyList(list config.List) {
 	forClients := list == config.ApplicationIdentity || list == config.CertificateGroupList || list == config.ClientEndpointList
 	forServers := list != config.ClientEndpointList
 	if client := p.app.kind == config.ApplicationClient; client && !forClients || !client && !forServers {
-		for _, t := range p.todo[list] {
+		for _, t := range p.jobs[list] {
 			p.results[t.target] = ua.StatusBadNotSupported
 		}
 		return
@@ -157,7 +157,7 @@ type rules[R any] struct {
 func applyRecords[R any](p *processing, list config.List, records *[]R, upload []R, r rules[R]) {
 	*records = slices.Clone(*records)
 	written := map[string]bool{}
-	for _, t := range p.todo[list] {
+	for _, t := range p.jobs[list] {
 		record := upload[t.index]
 		name := r.name(&record)
 		at := slices.IndexFunc(*records, func(o R) bool { return r.name(&o) == name })
@@ -199,7 +199,7 @@ const maxName = 512
 
 // applyIdentity: there is always exactly one identity, whatever its name (7.10.21).
 func (p *processing) applyIdentity() {
-	for _, t := range p.todo[config.ApplicationIdentity] {
+	for _, t := range p.jobs[config.ApplicationIdentity] {
 		switch t.kind {
 		case config.Insert:
 			p.results[t.target] = ua.StatusBadEntryExists

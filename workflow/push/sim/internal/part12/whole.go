@@ -24,7 +24,7 @@ func (p *processing) checkWhole() {
 
 // blame gives a status to the target of a record; false when it has none.
 func (p *processing) blame(list config.List, name string, status ua.StatusCode) bool {
-	for _, t := range p.todo[list] {
+	for _, t := range p.jobs[list] {
 		if p.recordName(list, t.index) == name && t.kind != config.Delete {
 			p.results[t.target] = status
 			return true
@@ -35,7 +35,7 @@ func (p *processing) blame(list config.List, name string, status ua.StatusCode) 
 
 // blameDeletion gives a status to the target that removed a record.
 func (p *processing) blameDeletion(list config.List, name string, status ua.StatusCode) bool {
-	for _, t := range p.todo[list] {
+	for _, t := range p.jobs[list] {
 		if p.recordName(list, t.index) == name && t.kind == config.Delete {
 			p.results[t.target] = status
 			return true
@@ -48,7 +48,7 @@ func (p *processing) blameDeletion(list config.List, name string, status ua.Stat
 func (p *processing) blameAll(status ua.StatusCode, lists ...config.List) {
 	found := false
 	for _, list := range lists {
-		for _, t := range p.todo[list] {
+		for _, t := range p.jobs[list] {
 			p.results[t.target], found = status, true
 		}
 	}
@@ -188,7 +188,7 @@ func (p *processing) blameExcess(count, limit int, lists ...config.List) {
 		return
 	}
 	for _, list := range lists {
-		for _, t := range slices.Backward(p.todo[list]) {
+		for _, t := range slices.Backward(p.jobs[list]) {
 			if count <= limit {
 				return
 			}
