@@ -27,8 +27,9 @@ var _ Issuer = (*CA)(nil)
 // subjectAltName and key are the request's, with what r adds; the usages and
 // constraints of the request are ignored. The certificate begins Backdate before
 // now and ends with the CA at the latest. It is in the ledger, on the disk,
-// before it is returned. Errors are *RequestError, or *FileError with ErrExpired,
-// ErrLocked or ErrDamaged.
+// before it is returned, so that a caller that died in between gets the same one
+// with r.Since. Errors are *RequestError, or *FileError with ErrExpired, ErrLocked,
+// ErrLedgerFull or ErrDamaged.
 func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
 	csr, err := CheckRequest(csrDER, r.ApplicationURI)
 	if err != nil {
@@ -50,7 +51,46 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 		return nil, err
 	}
 	defer unlock()
-	return ca.signAndRecord(ctx, template, csr.PublicKey, csrDER, r.Slot)
+	records, whole, err := readLedger(ca.path(CALedgerFile))
+	if err != nil {
+		return nil, err
+	}
+	prior := priorIssuance(records, csrDER, r, now, func(leaf *x509.Certificate) bool { return ca.wouldMake(leaf, csr, r) })
+	if prior != nil {
+		return [][]byte{prior[0].Raw, ca.cert.Raw}, nil
+	}
+	if template.SerialNumber, err = unusedSerial(records); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, csr.PublicKey, ca.key)
+	if err != nil {
+		return nil, fmt.Errorf("sign the certificate: %w", err)
+	}
+	notAfter := template.NotAfter.Truncate(time.Second)
+	err = appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{
+		Event: EventIssued, Time: now.UTC(), Serial: formatSerial(template.SerialNumber),
+		Subject: cmp.Or(FormatSubject(template.Subject), "?"), RequestSHA256: Fingerprint(csrDER),
+		SHA256: Fingerprint(der), Certificate: der, NotAfter: &notAfter, Slot: r.Slot.orNil(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{der, ca.cert.Raw}, nil
+}
+
+// wouldMake says whether leaf is what this CA would have made of the request when
+// leaf was made.
+func (ca *CA) wouldMake(leaf *x509.Certificate, csr *x509.CertificateRequest, r Request) bool {
+	t, err := ca.leafTemplate(csr, r, leaf.NotBefore.Add(Backdate))
+	return err == nil && leaf.CheckSignatureFrom(ca.cert) == nil &&
+		bytes.Equal(leaf.RawSubject, t.RawSubject) && leaf.NotAfter.Equal(t.NotAfter.Truncate(time.Second)) &&
+		leaf.KeyUsage == t.KeyUsage && slices.Equal(leaf.ExtKeyUsage, t.ExtKeyUsage) &&
+		slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool {
+			return e.Id.Equal(oidSubjectAltName) && bytes.Equal(e.Value, t.ExtraExtensions[0].Value)
+		})
 }
 
 func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Time) (*x509.Certificate, error) {
@@ -140,34 +180,6 @@ func mergeNames(csr *x509.CertificateRequest, r Request) ([]string, []net.IP) {
 		}
 	}
 	return names, addresses
-}
-
-// signAndRecord needs the lock.
-func (ca *CA) signAndRecord(ctx context.Context, template *x509.Certificate, key crypto.PublicKey, csrDER []byte, slot Slot) ([][]byte, error) {
-	records, whole, err := readLedger(ca.path(CALedgerFile))
-	if err != nil {
-		return nil, err
-	}
-	if template.SerialNumber, err = unusedSerial(records); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key, ca.key)
-	if err != nil {
-		return nil, fmt.Errorf("sign the certificate: %w", err)
-	}
-	notAfter := template.NotAfter.Truncate(time.Second)
-	err = appendLedger(ca.path(CALedgerFile), whole, LedgerRecord{
-		Event: EventIssued, Time: ca.now().UTC(), Serial: formatSerial(template.SerialNumber),
-		Subject: cmp.Or(FormatSubject(template.Subject), "?"), RequestSHA256: Fingerprint(csrDER),
-		SHA256: Fingerprint(der), NotAfter: &notAfter, Slot: slot.orNil(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return [][]byte{der, ca.cert.Raw}, nil
 }
 
 func unusedSerial(records []LedgerRecord) (*big.Int, error) {

@@ -15,6 +15,7 @@ var (
 	ErrPassphrase       = errors.New("the passphrase is wrong")
 	ErrPassphraseNeeded = errors.New("a passphrase is needed")
 	ErrLocked           = errors.New("another process holds the lock")
+	ErrLedgerFull       = errors.New("the ledger is full")
 	ErrUnknownSerial    = errors.New("no certificate with that serial number was issued")
 )
 

@@ -29,6 +29,11 @@ type Request struct {
 	Validity       time.Duration // 0 is DefaultValidity; never beyond the CA's own end
 	Server         bool          // serverAuth and clientAuth; otherwise clientAuth alone
 	Slot           Slot          // for the ledger
+
+	// Since: an issuance of the very same request for the same slot, at or after
+	// Since, is not repeated: its chain is returned, and nothing is recorded. It must
+	// be what this Request asks for, and neither revoked nor expired. Zero: never look.
+	Since time.Time
 }
 
 // Slot says for which place a certificate is issued. It may be zero.

@@ -29,13 +29,20 @@ type LedgerRecord struct {
 	Subject       string      `json:"subject,omitempty"`       // issued
 	RequestSHA256 string      `json:"requestSha256,omitempty"` // issued: of the CSR
 	SHA256        string      `json:"sha256,omitempty"`        // issued: of the certificate
+	Certificate   []byte      `json:"certificate,omitempty"`   // issued: DER; lines of older versions have none
+	Issuers       [][]byte    `json:"issuers,omitempty"`       // issued: the rest of the chain, where the CA is not the ledger's own
 	NotAfter      *time.Time  `json:"notAfter,omitempty"`      // issued
 	Reason        string      `json:"reason,omitempty"`        // revoked: of RevocationReasons
 	Slot          *Slot       `json:"slot,omitempty"`          // issued: where it goes, if that was known
 	Number        int64       `json:"number,omitempty"`        // crl: CRL number
 }
 
-const maxLedger = 64 << 20 // bytes
+// A ledger is read whole, so it is bounded. From maxIssued on nothing is issued any
+// more (some 30,000 certificates of RSA 2048); revocations and CRLs go on.
+const (
+	maxIssued = 64 << 20 // bytes
+	maxLedger = maxIssued + 16<<20
+)
 
 func (r LedgerRecord) check() error {
 	switch r.Event {
@@ -113,6 +120,13 @@ func appendLedger(path string, whole int, r LedgerRecord) (err error) {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode the ledger's record: %w", err)
+	}
+	limit := maxLedger
+	if r.Event == EventIssued {
+		limit = maxIssued
+	}
+	if whole+len(line)+1 > limit {
+		return &FileError{Path: path, Err: ErrLedgerFull, hint: "certificates can still be revoked; issue new ones from a new CA in another directory"}
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

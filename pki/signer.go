@@ -48,6 +48,7 @@ const (
 	signerTimeout   = time.Minute
 	maxSignerOutput = 1 << 20 // bytes
 	maxSignerErrors = 4 << 10
+	maxStoredChain  = 64 << 10 // what a line of the ledger may hold
 )
 
 // SignerError says that the program did not sign.
@@ -72,7 +73,8 @@ func (e *SignerError) Hint() string {
 }
 
 // Issue checks the request, has it signed, and checks that the answer fits it: the
-// key, the ApplicationUri, the signatures of the chain.
+// key, the ApplicationUri, the signatures of the chain. Between the program's answer
+// and the ledger's line a crash loses the certificate, and r.Since finds nothing.
 func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
 	now := time.Now
 	if s.Now != nil {
@@ -85,6 +87,13 @@ func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]b
 	if err := cmp.Or(checkRequest(csr, r.ApplicationURI), r.checkWords()); err != nil {
 		return nil, err
 	}
+	records, _, err := readLedger(s.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	if prior := priorIssuance(records, csrDER, r, now(), r.fits); prior != nil {
+		return rawChain(prior), nil
+	}
 	output, err := s.run(ctx, csrDER, r)
 	if err != nil {
 		return nil, err
@@ -93,7 +102,10 @@ func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]b
 	if err := CheckIssued(chain, csrDER, r.ApplicationURI, now()); err != nil {
 		return nil, err
 	}
-	if err := s.record(ctx, chain[0], csrDER, r, now()); err != nil {
+	if n := len(JoinChain(chain)); n > maxStoredChain {
+		return nil, &IssuedError{RequestStructure, fmt.Sprintf("a chain of %d bytes", n), fmt.Sprintf("at most %d", maxStoredChain)}
+	}
+	if err := s.record(ctx, chain, csrDER, r, now()); err != nil {
 		return nil, err
 	}
 	return chain, nil
@@ -157,8 +169,8 @@ func (r Request) environment() []string {
 }
 
 // record adds the issuance to the ledger before the certificate is handed out.
-func (s *ExecSigner) record(ctx context.Context, leaf, csrDER []byte, r Request, now time.Time) error {
-	cert, err := x509.ParseCertificate(leaf)
+func (s *ExecSigner) record(ctx context.Context, chain [][]byte, csrDER []byte, r Request, now time.Time) error {
+	cert, err := x509.ParseCertificate(chain[0])
 	if err != nil {
 		return err
 	}
@@ -175,7 +187,7 @@ func (s *ExecSigner) record(ctx context.Context, leaf, csrDER []byte, r Request,
 	return appendLedger(s.Ledger, whole, LedgerRecord{
 		Event: EventIssued, Time: now.UTC(), Serial: formatSerial(cert.SerialNumber),
 		Subject: cmp.Or(FormatSubject(cert.Subject), "?"), RequestSHA256: Fingerprint(csrDER),
-		SHA256: Fingerprint(leaf), NotAfter: &notAfter, Slot: r.Slot.orNil(),
+		SHA256: Fingerprint(cert.Raw), Certificate: cert.Raw, Issuers: chain[1:], NotAfter: &notAfter, Slot: r.Slot.orNil(),
 	})
 }
 

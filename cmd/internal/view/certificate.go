@@ -58,7 +58,7 @@ func validity(from, to, now time.Time) string {
 	return fmt.Sprintf("%s, %d days left", span, int(to.Sub(now).Hours()/24))
 }
 
-// Authority shows the built-in CA and what it issued.
+// Authority shows the built-in CA and what it issued, without the certificates.
 func (v View) Authority(dir string, ca *x509.Certificate, crl *x509.RevocationList, records []pki.LedgerRecord) error {
 	value := struct {
 		Directory   string             `json:"directory"`
@@ -66,6 +66,9 @@ func (v View) Authority(dir string, ca *x509.Certificate, crl *x509.RevocationLi
 		CRL         crlInfo            `json:"crl"`
 		Ledger      []pki.LedgerRecord `json:"ledger"`
 	}{dir, pki.Describe(ca), crlInfoOf(crl), append([]pki.LedgerRecord{}, records...)}
+	for i := range value.Ledger {
+		value.Ledger[i].Certificate, value.Ledger[i].Issuers = nil, nil
+	}
 	return v.Result(value, func(t *Text) {
 		t.Line("certificate authority in %s", dir)
 		t.certificate(value.Certificate)
