@@ -11,7 +11,7 @@ import (
 	"github.com/uapush/uapush/config/uafile"
 )
 
-// The bytes were made by hand; no other stack has seen them.
+// The bytes were made by hand, in forms that other stacks do not write.
 func TestLayoutOf105_05(t *testing.T) {
 	r := func(name string) config.Record { return config.Record{Name: name} }
 	want := config.Application{
