@@ -35,7 +35,9 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 	case err == nil && awaited && version == s.Plan.BaseVersion:
 		// Whether it was taken back or is yet to be applied cannot be told apart.
 		p.Observed = fmt.Sprintf("The time to confirm has passed, and the server's configuration is as it was, version %v.", version)
-		p.Next = "a longer update.revertAfter in the manifest gives the server more time; see uapush plan before applying again"
+		if p.Next = "see uapush plan before applying again"; ClassOf(cause) != ClassTrust { // else it is not a matter of time
+			p.Next = "a longer update.revertAfter in the manifest gives the server more time; " + p.Next
+		}
 	case err != nil:
 		p.Observed = fmt.Sprintf("What the server looks like now was not observed: %v.%s", err, fate)
 		p.Next = "run uapush plan when the server answers: it shows what is in force"
