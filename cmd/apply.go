@@ -31,7 +31,9 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: `apply makes a plan, shows it, asks, and then does what it showed: it uploads the
 configuration, reconnects, confirms, writes trust lists, issues certificates and
 applies them, opens a session through the new endpoint, and plans once more to
-see that nothing is left to do.
+see that nothing is left to do. A certificate that has expired, was revoked, or is
+for another ApplicationUri is replaced; one that only comes to its end is left to
+uapush cert renew.
 
 A saved plan is applied as it is, and refused when the server has moved on. It
 goes to the server it was made for, unless SERVER names it otherwise.`,
@@ -90,7 +92,10 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 	if err := a.carryOut(c.Context(), conn, s, steps, h); err != nil {
 		return err
 	}
-	return a.concluded(s, f.detailedExitCode)
+	if err := a.concluded(s, f.detailedExitCode); err != nil {
+		return err
+	}
+	return mended(s, f.ifNeeded)
 }
 
 // beforehand opens the CA for a plan that needs certificates, before anything is

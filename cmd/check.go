@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,7 @@ type checkFlags struct {
 	connectionFlags
 	manifest         string
 	detailedExitCode bool
+	tryAll           bool // every endpoint, not only until one works
 }
 
 func (f *checkFlags) register(a *app, c *cobra.Command) {
@@ -40,6 +43,10 @@ Reasons are codes: ok, endpoint-unknown, issuer-missing, crl-stale,
 certificate-removed, revoked, expired, key-mismatch, uri-mismatch,
 configuration-lost, unreachable, timeout, server-busy, access-denied, not-observed.
 
+It opens a session through one endpoint after the other until one works, with the
+certificate that the server vouches for. An endpoint that does not let this client
+or this kind of user in is judged by what else is seen of it.
+
 Nothing is changed, and no certificate is issued. The exit code is 0, with
 --detailed-exitcode 2 for refresh and reprovision, and 4 or 5 where the verdict
 is undetermined because the server was not reached or denied access.`,
@@ -57,13 +64,13 @@ is undetermined because the server was not reached or denied access.`,
 }
 
 func (a *app) statusCommand() *cobra.Command {
-	f := &checkFlags{}
+	f := &checkFlags{tryAll: true}
 	c := &cobra.Command{
 		Use:   "status [SERVER]",
 		Short: "Show what works on a server, and what will not",
 		Long: `status is check with everything that was found, endpoint by endpoint: empty and
 expired certificates, endpoints that the server does not offer, trust lists that
-are behind.`,
+are behind. It opens a session through every endpoint that this client can use.`,
 		Example: `  uapush status plc1
   uapush status -f line-a.yaml plc1 -o json | jq .findings`,
 		Args: cobra.MaximumNArgs(1),
@@ -89,13 +96,14 @@ func (a *app) runCheck(c *cobra.Command, f *checkFlags, args []string, show func
 		return err
 	}
 	a.aim(conn, s)
+	s.TryAll = f.tryAll
 	err = a.perform(c.Context(), conn, s, workflow.Examine())
-	d := decide(s, err)
+	d := a.decide(s, err)
 	if err := show(conn.label, d); err != nil {
 		return err
 	}
-	if d.Verdict == health.Undetermined && err != nil {
-		return err
+	if d.Verdict == health.Undetermined {
+		return errors.Join(err, untried(s, d))
 	}
 	if f.detailedExitCode && (d.Verdict == health.Refresh || d.Verdict == health.Reprovision) {
 		return errChanges
@@ -104,17 +112,38 @@ func (a *app) runCheck(c *cobra.Command, f *checkFlags, args []string, show func
 }
 
 // decide judges what was seen; a failure to look is one of the facts.
-func decide(s *workflow.State, err error) health.Decision {
+func (a *app) decide(s *workflow.State, err error) health.Decision {
 	if err != nil {
 		return health.Decide(health.Facts{Now: time.Now(), Failure: failure(err), Detail: err.Error()})
 	}
-	return health.Decide(health.FactsOf(s.Base, *s.Examined, s.Desired.Records.ServerEndpoints, time.Now()))
+	var crls [][]byte
+	for _, m := range a.ownCRL() {
+		crls = append(crls, m.DER)
+	}
+	return health.Decide(health.FactsOf(health.Seen{
+		Base: s.Base, Examined: *s.Examined, Tried: s.Tried, Wanted: s.Desired.Records.ServerEndpoints,
+		CRLs: crls, Now: time.Now(), ReasonOf: failure,
+	}))
+}
+
+// untried is the error behind a verdict that the endpoints themselves left open;
+// nil where it was not they.
+func untried(s *workflow.State, d health.Decision) error {
+	for _, t := range s.Tried {
+		if t.Err != nil && slices.Contains(d.Reasons, failure(t.Err)) {
+			return fmt.Errorf("no session through the endpoint %s: %w", t.URL, t.Err)
+		}
+	}
+	return nil
 }
 
 // failure is the reason code of an error.
 func failure(err error) health.Reason {
 	var c *push.ConnectError
+	var wrong *push.WrongServerError
 	switch {
+	case errors.As(err, &wrong):
+		return health.NotObserved // the URL may lead to another server
 	case errors.As(err, &c) && c.Kind == push.Timeout:
 		return health.Timeout
 	case errors.As(err, &c) && c.Kind == push.Busy:
@@ -132,14 +161,35 @@ func (a *app) needed(c *cobra.Command, conn *connection, s *workflow.State) (boo
 	look := &workflow.State{Desired: s.Desired}
 	a.aim(conn, look)
 	err := a.perform(c.Context(), conn, look, workflow.Examine())
-	d := decide(look, err)
+	d := a.decide(look, err)
 	if err != nil {
 		return false, err // undetermined is no reason to change anything
 	}
 	switch d.Verdict {
 	case health.Refresh, health.Reprovision:
 		a.progress().Line("%s: %v, so the manifest is applied", d.Verdict, d.Reasons)
+		s.Insist = d.Mismatched
 		return true, nil
+	case health.Undetermined:
+		return false, errors.Join(a.view().Verdict(conn.label, d), untried(look, d))
 	}
 	return false, a.view().Verdict(conn.label, d)
+}
+
+// mended says whether an apply --if-needed had anything to apply: what a manifest
+// does not change, it does not mend.
+func mended(s *workflow.State, needed bool) error {
+	if !needed || !s.Plan.Empty() {
+		return nil
+	}
+	return errNotMended{}
+}
+
+type errNotMended struct{}
+
+func (errNotMended) Error() string {
+	return "the server needs attention, and the manifest changes nothing about it: everything that it asks for is there"
+}
+func (errNotMended) Hint() string {
+	return "uapush status shows what was found; uapush changes show, whether the server waits for ApplyChanges"
 }

@@ -188,7 +188,8 @@ func (a *app) carryOut(ctx context.Context, conn *connection, s *workflow.State,
 	if err != nil {
 		return err
 	}
-	err = a.performOn(ctx, conn, s, steps, r.observe)
+	s.Accept = conn.judge.accept
+	err = conn.repinned(ctx, s, a.performOn(ctx, conn, s, steps, r.observe))
 	var moved *workflow.ReplannedError
 	if errors.As(err, &moved) {
 		a.progress().Line("What would have to be changed now:")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow"
 )
 
 // judge decides on a server's certificate, before anything secret is sent. An
@@ -150,4 +151,15 @@ func (j *judge) repin(ctx context.Context, applicationURI, sha256 string) error 
 	}
 	j.tell("pinned the new certificate of %s, SHA-256 %s", j.server, sha256)
 	return nil
+}
+
+// repinned pins the certificate that a run gave the server's endpoint, also where
+// the run failed after that. It returns the error of the run, or its own.
+func (c *connection) repinned(ctx context.Context, s *workflow.State, runErr error) error {
+	if r := s.Rejoined; r != nil {
+		if err := c.judge.repin(context.WithoutCancel(ctx), r.ApplicationURI, r.CertificateSHA256); runErr == nil {
+			return err
+		}
+	}
+	return runErr
 }

@@ -87,12 +87,7 @@ func (a *app) keep(c *cobra.Command, f *changeFlags, args []string, s *workflow.
 	}
 	s.Consent = a.consent(conn, f.yes, s.Consent)
 	err = a.perform(c.Context(), conn, s, steps)
-	if r := s.Rejoined; r != nil {
-		if pinned := conn.judge.repin(context.WithoutCancel(c.Context()), r.ApplicationURI, r.CertificateSHA256); err == nil {
-			err = pinned
-		}
-	}
-	if err != nil {
+	if err := conn.repinned(c.Context(), s, err); err != nil {
 		return err
 	}
 	return a.kept(s, f.detailedExitCode)

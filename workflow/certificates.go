@@ -46,14 +46,11 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 // request says what the issuer is to certify beside the key.
 func (s *State) request(c plan.CertificateAction) (pki.Request, error) {
 	r := pki.Request{
-		ApplicationURI: s.Base.Identity.ApplicationURI,
+		ApplicationURI: s.applicationURI(),
 		DNSNames:       c.DNSNames,
 		Validity:       c.Validity,
 		Server:         s.Observation.Capabilities.ApplicationType != config.ApplicationClient,
 		Slot:           pki.Slot{Server: s.ServerURL, Group: c.Group, Type: config.CertificateTypeName(c.Type)},
-	}
-	if r.ApplicationURI == "" {
-		r.ApplicationURI = s.Observation.ApplicationURI
 	}
 	return named(r, c.Subject, c.IPAddresses)
 }
@@ -204,6 +201,7 @@ func (s *State) fill(ctx context.Context, c plan.CertificateAction) error {
 		}
 	}
 	chain := s.Issued[k]
+	s.accept(chain[0]) // the session's endpoint may show it from now on
 	required, err := s.Session.UpdateCertificate(ctx, CertificateUpdate{
 		Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
 	})

@@ -1,11 +1,13 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -112,10 +114,64 @@ func (s *State) slots() []plan.CertificateSlots {
 		}
 		if o := s.group(g.Name); o != nil && o.CertificatesKnown {
 			known.Assigned, known.Certificates = nil, o.Certificates // GetCertificates says it best
+			known.Unfit = s.unfit(*o)
 		}
 		out = append(out, known)
 	}
 	return out
+}
+
+// unfit says which certificates of a group serve no longer. What merely comes to
+// its end is left to cert renew: applying a manifest twice changes nothing.
+func (s *State) unfit(g GroupObservation) map[config.NodeID]string {
+	list := content(g)
+	judge := upkeep.Criteria{ApplicationURI: s.applicationURI(), Now: s.now()}
+	if g.Inspected {
+		judge.Trust = &list
+	}
+	for _, wanted := range s.lists { // its CRLs may be newer than those of the server
+		for _, crl := range wanted.CRLs {
+			judge.CRLs = append(judge.CRLs, crl.DER)
+		}
+	}
+	out := map[config.NodeID]string{}
+	for typ, der := range g.Certificates {
+		if why := s.insists(g, typ); why != "" {
+			out[typ] = why
+		}
+		for _, n := range upkeep.Needs(der, judge) {
+			switch n.Reason {
+			case upkeep.Expired, upkeep.Revoked, upkeep.WrongApplicationURI:
+				out[typ] = n.Text
+			}
+		}
+	}
+	return out
+}
+
+// insists gives the reason for another certificate that the one in the slot does
+// not show: what Insist says, or a saved plan that was made to replace this very one.
+func (s *State) insists(g GroupObservation, typ config.NodeID) string {
+	if s.slotsFilled[slot{g.Name, typ}] != 0 {
+		return ""
+	}
+	if s.Saved != nil {
+		found := pki.Fingerprint(g.Certificates[typ])
+		for _, c := range s.Saved.Certificates {
+			if c.Group == g.Name && c.Type == typ && c.Replaces == found {
+				return c.Reason
+			}
+		}
+	}
+	if s.Insist == nil {
+		return ""
+	}
+	return s.Insist(g.Name, typ)
+}
+
+// applicationURI is that of the application whose configuration was read.
+func (s *State) applicationURI() string {
+	return cmp.Or(s.Base.Identity.ApplicationURI, s.Observation.ApplicationURI)
 }
 
 // trustLists works out what the TrustLists lack.
@@ -196,6 +252,13 @@ func (match) Run(_ context.Context, s *State) error {
 	} {
 		if c.planned != c.found {
 			return &StaleError{What: c.what, Planned: c.planned, Found: c.found}
+		}
+	}
+	known := s.slots()
+	for _, c := range s.Saved.Certificates {
+		if found := plan.FoundIn(known, c.Group, c.Type); found != c.Replaces {
+			what := "the certificate " + config.CertificateTypeName(c.Type) + " of " + c.Group
+			return &StaleError{What: what, Planned: cmp.Or(c.Replaces, "none"), Found: cmp.Or(found, "none")}
 		}
 	}
 	s.Plan = *s.Saved

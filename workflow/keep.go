@@ -35,7 +35,7 @@ type Upkeep struct {
 	slotsChanged map[slot]standing   // change slots
 	selfMade     map[slot][]byte     // change slots: what the server made, DER
 	// Rejoined is whom a new Session reached after the changes.
-	Rejoined    *ServerIdentity        // rejoin, or the look after a failure
+	Rejoined    *ServerIdentity        // rejoin, recheck, or the look after a failure
 	Verified    bool                   // agree
 	Transaction TransactionDiagnostics // diagnose
 }

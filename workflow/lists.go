@@ -150,8 +150,9 @@ func Resume() []Step {
 // ResumeConfiguration stops after the confirmation.
 func ResumeConfiguration() []Step { return list(resuming, completing) }
 
-// Examine lists the steps that look at the health of a server.
-func Examine() []Step { return list([]Step{connect{}, observe{}, examine{}}) }
+// Examine lists the steps that look at the health of a server. What is tried comes
+// last: everything else is read by then, and its Session can be given back.
+func Examine() []Step { return list([]Step{connect{}, observe{}, examine{}, attempt{}}) }
 
 // Confirm lists the steps that confirm an update whose run has ended. It uploads nothing.
 func Confirm() []Step { return list(resuming[:3], []Step{trial{}, confirm{}}) }

@@ -21,6 +21,10 @@ type State struct {
 	Saved     *plan.Plan     // instead of both: a plan made earlier
 	Earlier   *Earlier       // what is on record of the run that this one resumes
 	Guard     *Guarded       // who must stay able to get in; nil asks for no guard
+	// Insist gives a reason to fill a slot anew whose certificate looks sound; "" is none.
+	Insist func(group string, typ config.NodeID) string
+	// TryAll tries every endpoint, also where one works.
+	TryAll    bool
 	Materials Materials
 	Issuer    pki.Issuer // nil where nothing may be issued
 	Approve   func(context.Context, plan.Plan) error
@@ -37,6 +41,7 @@ type State struct {
 	Plan         plan.Plan              // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
 	Expected     *config.Application    // upload, or resume: what the changes lead to
 	Examined     *Examined              // examine
+	Tried        []Attempt              // attempt
 	Before       *config.Application    // insist: what a rehearsal has to come back to
 	Outcome      *OutcomeFact           // reconcile, or revert: what became of the earlier run's update
 	Update       *ConfigurationResult   // upload, or reconcile where it waits to be confirmed

@@ -128,7 +128,7 @@ func stateWriters(t *testing.T) map[string][]string {
 			}
 		}
 	}
-	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Guard", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
+	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Guard", "Insist", "TryAll", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
 		if table[input] != nil {
 			t.Errorf("the input State.%s has a writer, %q", input, table[input])
 		}

@@ -159,11 +159,15 @@ type CertificateSlots struct {
 	Assigned []config.NodeID
 	// Certificates are the certificates read from the server, DER by type.
 	Certificates map[config.NodeID][]byte
+	// Unfit says in words why a certificate that is there serves no longer: it has
+	// expired, its issuer has revoked it, it is for another ApplicationUri.
+	Unfit map[config.NodeID]string
 }
 
 // CertificateActions lists the slots that need a certificate because they have
-// none, in the order of desired. A slot counts as filled when either source says
-// so: a certificate that may be there is never issued again.
+// none, or one that serves no longer, in the order of desired. A slot counts as
+// filled when either source says so: a certificate that may be there, and of which
+// nothing bad is known, is never issued again.
 func CertificateActions(desired []config.DesiredCertificate, groups []CertificateSlots) []CertificateAction {
 	var out []CertificateAction
 	for _, d := range desired {
@@ -173,11 +177,22 @@ func CertificateActions(desired []config.DesiredCertificate, groups []Certificat
 			continue
 		}
 		out = append(out, CertificateAction{
-			Group: d.Group, Type: d.Type, Action: Issue, Reason: reason, Subject: d.Subject,
+			Group: d.Group, Type: d.Type, Action: Issue, Reason: reason, Replaces: FoundIn(groups, d.Group, d.Type), Subject: d.Subject,
 			DNSNames: slices.Clone(d.DNSNames), IPAddresses: slices.Clone(d.IPAddresses), Validity: d.Validity,
 		})
 	}
 	return out
+}
+
+// FoundIn is the SHA-256 (lower-case hex) of the certificate that a slot was read
+// to have, or "" where none was.
+func FoundIn(groups []CertificateSlots, group string, typ config.NodeID) string {
+	i := slices.IndexFunc(groups, func(g CertificateSlots) bool { return g.Group == group })
+	if i < 0 || len(groups[i].Certificates[typ]) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(groups[i].Certificates[typ])
+	return hex.EncodeToString(sum[:])
 }
 
 // whyIssue gives the reason in words, or "" for a slot that is filled.
@@ -186,6 +201,8 @@ func whyIssue(d config.DesiredCertificate, groups []CertificateSlots) string {
 	switch {
 	case i < 0:
 		return "the group is new"
+	case groups[i].Unfit[d.Type] != "":
+		return groups[i].Unfit[d.Type]
 	case len(groups[i].Certificates[d.Type]) > 0 || slices.Contains(groups[i].Assigned, d.Type):
 		return ""
 	case !slices.Contains(groups[i].Types, d.Type):

@@ -138,6 +138,8 @@ func TestCertificateActions(t *testing.T) {
 		{"empty slot", []CertificateSlots{{Group: group, Types: types}}, "no certificate yet"},
 		{"new type", []CertificateSlots{{Group: group, Types: []config.NodeID{config.TypeRsaMin}}}, "the certificate type is new to the group"},
 		{"assigned", []CertificateSlots{{Group: group, Types: types, Assigned: types}}, ""},
+		{"unfit", []CertificateSlots{{Group: group, Types: types, Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: {1}}, Unfit: map[config.NodeID]string{config.TypeRsaSha256: "expired"}}}, "expired"},
+		{"another is unfit", []CertificateSlots{{Group: group, Types: types, Assigned: types, Unfit: map[config.NodeID]string{config.TypeRsaMin: "expired"}}}, ""},
 		{"certificate read", []CertificateSlots{{Group: group, Types: types, Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: {1}}}}, ""},
 	}
 	for _, tt := range tests {
@@ -151,6 +153,9 @@ func TestCertificateActions(t *testing.T) {
 			}
 			if len(got) != 1 || got[0].Reason != tt.want || got[0].Action != Issue || got[0].Validity != time.Hour || !slices.Equal(got[0].DNSNames, d.DNSNames) {
 				t.Errorf("actions %+v, want one because %q", got, tt.want)
+			}
+			if want := FoundIn(tt.groups, group, config.TypeRsaSha256); got[0].Replaces != want || tt.name == "unfit" && want == "" {
+				t.Errorf("it replaces %q, want %q", got[0].Replaces, want)
 			}
 		})
 	}

@@ -72,13 +72,16 @@ type Material struct {
 
 // CertificateAction is one certificate slot to fill.
 type CertificateAction struct {
-	Group       string        `json:"group"`
-	Type        config.NodeID `json:"type"`
-	Action      string        `json:"action"` // Issue
-	Reason      string        `json:"reason"` // why the slot needs it, in words
-	Subject     string        `json:"subject,omitempty"`
-	DNSNames    []string      `json:"dnsNames,omitempty"`
-	IPAddresses []string      `json:"ipAddresses,omitempty"`
+	Group  string        `json:"group"`
+	Type   config.NodeID `json:"type"`
+	Action string        `json:"action"` // Issue
+	Reason string        `json:"reason"` // why the slot needs it, in words
+	// Replaces is the SHA-256 (lower-case hex) of the certificate that the slot has;
+	// empty for an empty slot, and where it could not be read.
+	Replaces    string   `json:"replaces,omitempty"`
+	Subject     string   `json:"subject,omitempty"`
+	DNSNames    []string `json:"dnsNames,omitempty"`
+	IPAddresses []string `json:"ipAddresses,omitempty"`
 	// Validity is 0 for the issuer's default. In JSON it is text, as Go writes durations: 8760h0m0s.
 	Validity time.Duration `json:"validity,omitempty"`
 }
@@ -90,7 +93,7 @@ type Summary struct {
 	Delete  int `json:"delete"`
 }
 
-// Issue is the one Action there is: have a certificate made for an empty slot.
+// Issue is the one Action there is: have a certificate made for a slot.
 const Issue = "issue"
 
 // Empty says that nothing has to be done.

@@ -147,6 +147,8 @@ func (a CertificateAction) problem() string {
 		return fmt.Sprintf("there is no action %q", a.Action)
 	case a.Reason == "":
 		return "it gives no reason"
+	case a.Replaces != "" && !hexSHA256.MatchString(a.Replaces):
+		return fmt.Sprintf("replaces %q is no SHA-256 in lower-case hex", a.Replaces)
 	case a.Validity < 0:
 		return "validity is negative"
 	}

@@ -14,10 +14,25 @@ import (
 	"github.com/uapush/uapush/workflow"
 )
 
-// FactsOf puts what was examined into facts. wanted are the endpoints that
-// matter, as a manifest has them; none means all that the server has.
-func FactsOf(base config.Application, seen workflow.Examined, wanted []config.ServerEndpoint, now time.Time) Facts {
-	f := Facts{Now: now}
+// Seen is what facts are made of.
+type Seen struct {
+	Base     config.Application
+	Examined workflow.Examined
+	Tried    []workflow.Attempt
+	// Wanted are the endpoints that matter, as a manifest has them; none means all
+	// that the server has.
+	Wanted []config.ServerEndpoint
+	// CRLs (DER) may know of a revocation that the server does not.
+	CRLs [][]byte
+	Now  time.Time
+	// ReasonOf names what kept a Session from coming about.
+	ReasonOf func(error) Reason
+}
+
+// FactsOf puts what was seen into facts.
+func FactsOf(in Seen) Facts {
+	base, seen, wanted := in.Base, in.Examined, in.Wanted
+	f := Facts{Now: in.Now}
 	if len(wanted) == 0 {
 		wanted = base.ServerEndpoints
 	}
@@ -39,10 +54,28 @@ func FactsOf(base config.Application, seen workflow.Examined, wanted []config.Se
 		if seen.ShownKnown {
 			e.Offered = answer(len(shown) > 0)
 		}
-		e.Slots = slotsOf(base, seen, there, shown, now)
+		e.Slots = in.slotsOf(there, shown)
+		e.Probe, e.Note = in.probed(there)
 		f.Endpoints = append(f.Endpoints, e)
 	}
 	return f
+}
+
+// probed says what came of trying an endpoint. That it turns this very client, or
+// this kind of user, away says nothing of whether it works for those it is for.
+func (in Seen) probed(e config.ServerEndpoint) (Reason, string) {
+	i := slices.IndexFunc(in.Tried, func(a workflow.Attempt) bool { return a.NetworkName == e.NetworkName && a.Port == e.Port })
+	switch {
+	case i < 0:
+		return "", ""
+	case in.Tried[i].Err == nil:
+		return OK, "a session through it works"
+	}
+	note := in.Tried[i].URL + ": " + in.Tried[i].Err.Error()
+	if reason := in.ReasonOf(in.Tried[i].Err); reason != Denied {
+		return reason, note
+	}
+	return "", "not for this client and user: " + note
 }
 
 func answer(yes bool) plan.Answer {
@@ -65,7 +98,8 @@ func shownAt(seen workflow.Examined, e config.ServerEndpoint) []workflow.Endpoin
 }
 
 // slotsOf lists the slots that can serve an endpoint over SignAndEncrypt.
-func slotsOf(base config.Application, seen workflow.Examined, e config.ServerEndpoint, shown []workflow.EndpointCertificate, now time.Time) []Slot {
+func (in Seen) slotsOf(e config.ServerEndpoint, shown []workflow.EndpointCertificate) []Slot {
+	base := in.Base
 	var out []Slot
 	for _, settings := range base.SecuritySettings {
 		if !slices.Contains(e.SecuritySettingNames, settings.Name) || !slices.Contains(settings.SecurityModes, config.ModeSignAndEncrypt) {
@@ -81,7 +115,7 @@ func slotsOf(base config.Application, seen workflow.Examined, e config.ServerEnd
 			if k < len(group.CertificateAssigned) {
 				s.Filled = answer(group.CertificateAssigned[k])
 			}
-			s.examine(base, seen, shown, now)
+			s.examine(in, shown)
 			out = append(out, s)
 		}
 	}
@@ -89,7 +123,8 @@ func slotsOf(base config.Application, seen workflow.Examined, e config.ServerEnd
 }
 
 // examine fills in what the certificate and the TrustList of the group say.
-func (s *Slot) examine(base config.Application, seen workflow.Examined, shown []workflow.EndpointCertificate, now time.Time) {
+func (s *Slot) examine(in Seen, shown []workflow.EndpointCertificate) {
+	base, seen := in.Base, in.Examined
 	i := slices.IndexFunc(seen.Groups, func(g workflow.GroupObservation) bool { return g.Name == s.Group })
 	if i < 0 {
 		return
@@ -118,7 +153,21 @@ func (s *Slot) examine(base config.Application, seen workflow.Examined, shown []
 		s.Shown = answer(slices.ContainsFunc(shown, func(e workflow.EndpointCertificate) bool { return bytes.Equal(e.Certificate, der) }))
 	}
 	if g.Inspected {
-		s.judgeIssuer(cert, g.TrustList, now)
+		s.judgeIssuer(cert, g.TrustList, in.Now)
+	}
+	s.judgeByOthers(cert, in.CRLs)
+}
+
+// judgeByOthers looks for a revocation in CRLs that the server may not have.
+func (s *Slot) judgeByOthers(cert *x509.Certificate, crls [][]byte) {
+	for _, der := range crls {
+		l, err := x509.ParseRevocationList(der)
+		if err != nil || !bytes.Equal(l.RawIssuer, cert.RawIssuer) || len(l.AuthorityKeyId) > 0 && !bytes.Equal(l.AuthorityKeyId, cert.AuthorityKeyId) {
+			continue
+		}
+		if slices.ContainsFunc(l.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool { return e.SerialNumber.Cmp(cert.SerialNumber) == 0 }) {
+			s.Revoked = plan.Yes
+		}
 	}
 }
 

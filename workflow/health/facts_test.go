@@ -1,6 +1,7 @@
 package health
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +16,18 @@ type scene struct {
 	base   config.Application
 	seen   workflow.Examined
 	wanted []config.ServerEndpoint
+	tried  []workflow.Attempt
+	crls   [][]byte
 	now    time.Time
+}
+
+var errTried = errors.New("it did not work")
+
+func (s *scene) reasonOf(err error) Reason {
+	if errors.Is(err, errTried) {
+		return Timeout
+	}
+	return Denied
 }
 
 func TestFactsOf(t *testing.T) {
@@ -51,6 +63,16 @@ func TestFactsOf(t *testing.T) {
 		{"another ApplicationUri", func(s *scene) { s.base.Identity.ApplicationURI = "urn:plc2" }, Reprovision, []Reason{URIMismatch}},
 		{"the endpoint shows another", func(s *scene) { s.seen.Shown[0].Certificate = own }, Reprovision, []Reason{KeyMismatch}},
 		{"revoked", func(s *scene) { group(s).TrustList.TrustedCRLs = [][]byte{revoked} }, Reprovision, []Reason{Revoked}},
+		{"revoked, as this client alone knows", func(s *scene) { s.crls = [][]byte{revoked} }, Reprovision, []Reason{Revoked}},
+		{"a session works", func(s *scene) { s.tried = []workflow.Attempt{{Port: 4840}} }, Current, []Reason{OK}},
+		{"a session works, and the certificate is revoked", func(s *scene) {
+			s.tried, s.crls = []workflow.Attempt{{Port: 4840}}, [][]byte{revoked}
+		}, Reprovision, []Reason{Revoked}},
+		{"no answer there", func(s *scene) { s.tried = []workflow.Attempt{{Port: 4840, Err: errTried}} }, Undetermined, []Reason{Timeout}},
+		{"not for this client", func(s *scene) {
+			s.tried = []workflow.Attempt{{Port: 4840, Err: errors.New("untrusted")}}
+		}, Current, []Reason{OK}},
+		{"another endpoint was tried", func(s *scene) { s.tried = []workflow.Attempt{{Port: 4841, Err: errTried}} }, Current, []Reason{OK}},
 		{"no issuer", func(s *scene) { group(s).TrustList.TrustedCertificates = nil }, Refresh, []Reason{IssuerMissing}},
 		{"no CRL", func(s *scene) { group(s).TrustList.TrustedCRLs = nil }, Refresh, []Reason{CRLStale}},
 		{"not seen", func(s *scene) {
@@ -81,7 +103,7 @@ func TestFactsOf(t *testing.T) {
 				TrustList: workflow.TrustList{TrustedCertificates: [][]byte{ca.Certificate.Raw}, TrustedCRLs: [][]byte{crl}},
 			}}
 			tt.edit(s)
-			d := Decide(FactsOf(s.base, s.seen, s.wanted, s.now))
+			d := Decide(FactsOf(Seen{Base: s.base, Examined: s.seen, Tried: s.tried, Wanted: s.wanted, CRLs: s.crls, Now: s.now, ReasonOf: s.reasonOf}))
 			if d.Verdict != tt.verdict || !slices.Equal(d.Reasons, tt.reasons) {
 				t.Errorf("%s %v, want %s %v: %+v", d.Verdict, d.Reasons, tt.verdict, tt.reasons, d.Findings)
 			}

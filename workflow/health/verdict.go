@@ -94,6 +94,7 @@ type Endpoint struct {
 	// Probe says why no Session came about through it; OK where one did, "" where
 	// none was tried.
 	Probe Reason
+	Note  string // on Probe, in words
 	Slots []Slot // those that could serve it; one that works suffices
 }
 
@@ -179,9 +180,9 @@ func (e Endpoint) judge(now time.Time) []Finding {
 		// A Session through it works, and the certificate was judged with it; slots
 		// below may still have a reason to be looked after.
 	case e.Probe != "" && verdictOf(e.Probe) == Undetermined:
-		found(e.Probe, "no session through it was possible")
+		found(e.Probe, cmp.Or(e.Note, "no session through it was possible"))
 	case e.Probe != "":
-		found(e.Probe, "")
+		found(e.Probe, e.Note)
 	case e.Offered == plan.No:
 		found(EndpointUnknown, "the server does not offer it")
 	case e.Configured == plan.Unknown || e.Offered == plan.Unknown:
@@ -199,7 +200,7 @@ func (e Endpoint) judge(now time.Time) []Finding {
 	}
 	all := slices.DeleteFunc(append(own, best...), func(f Finding) bool { return f.Reason == OK })
 	if len(all) == 0 {
-		return []Finding{{Reason: OK, Endpoint: e.Name}}
+		return []Finding{{Reason: OK, Endpoint: e.Name, Detail: e.Note}}
 	}
 	return all
 }
@@ -237,4 +238,15 @@ func (s Slot) judge(endpoint string, now time.Time) []Finding {
 		found(OK, "")
 	}
 	return out
+}
+
+// Mismatched says in words why a slot needs another certificate although its own
+// looks sound: the endpoint shows another one. "" is that it does not.
+func (d Decision) Mismatched(group string, typ config.NodeID) string {
+	for _, f := range d.Findings {
+		if f.Reason == KeyMismatch && f.Group == group && f.Type == typ {
+			return "the endpoint shows another certificate"
+		}
+	}
+	return ""
 }
