@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -86,13 +87,19 @@ func (a *app) caInitCommand() *cobra.Command {
 	var (
 		f       issuerFlags
 		subject string
+		kind    string
 		bare    bool
 		options pki.CAOptions
 	)
 	c := &cobra.Command{
 		Use:   "init --subject SUBJECT (--ca-passphrase-file FILE | --no-passphrase)",
 		Short: "Make the certificate authority",
-		Long:  `init makes the authority's key and certificate once. An existing one is never touched.`,
+		Long: `init makes the authority's key and certificate once. An existing one is never touched.
+
+RSA signs for keys of every kind; a key on a curve signs for curves alone, because the
+SecurityPolicies with RSA want RSA in the whole chain (OPC 10000-6, 6.2.2). Where all
+slots are on curves, make the authority on one too: some stacks tell the kind of a
+certificate by its signature.`,
 		Example: `  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file ca.pass
   uapush ca init --subject "CN=Bench CA/O=Plant" --no-passphrase`,
 		Args: cobra.NoArgs,
@@ -101,8 +108,8 @@ func (a *app) caInitCommand() *cobra.Command {
 			if err != nil {
 				return usage(`write it like "CN=Plant CA/O=Plant"`, "--subject: %w", err)
 			}
-			if !slices.Contains([]int{2048, 3072, 4096}, options.Bits) {
-				return usage("one of 2048, 3072, 4096", "--bits cannot be %d", options.Bits)
+			if !slices.Contains(pki.KeyKinds(), kind) {
+				return usage("one of "+strings.Join(pki.KeyKinds(), ", "), "--key cannot be %q", kind)
 			}
 			if options.Passphrase, err = f.passphrase(a); err != nil {
 				return err
@@ -111,7 +118,7 @@ func (a *app) caInitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options.Subject, options.NoPassphrase = name, bare
+			options.Subject, options.NoPassphrase, options.Key = name, bare, pki.KeyKind(kind)
 			ca, err := pki.InitCA(c.Context(), dir, options)
 			if err != nil {
 				return err
@@ -122,7 +129,8 @@ func (a *app) caInitCommand() *cobra.Command {
 	f.register(c)
 	c.Flags().StringVar(&subject, "subject", "", `subject of its certificate, such as "CN=Plant CA/O=Plant"`)
 	c.Flags().BoolVar(&bare, "no-passphrase", false, "keep the key unencrypted (0600)")
-	c.Flags().IntVar(&options.Bits, "bits", 4096, "length of its RSA key: 2048, 3072 or 4096")
+	c.Flags().StringVar(&kind, "key", string(pki.KeyRSA4096), "kind of its key: "+strings.Join(pki.KeyKinds(), ", "))
+	_ = c.RegisterFlagCompletionFunc("key", cobra.FixedCompletions(pki.KeyKinds(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.MarkFlagRequired("subject")
 	return c
 }

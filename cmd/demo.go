@@ -87,7 +87,7 @@ func (d *demo) begin(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if d.ca, err = pki.InitCA(ctx, d.caDir, pki.CAOptions{Subject: subject, NoPassphrase: true, Bits: 2048}); err != nil {
+	if d.ca, err = pki.InitCA(ctx, d.caDir, pki.CAOptions{Subject: subject, NoPassphrase: true, Key: pki.KeyRSA2048}); err != nil {
 		return err
 	}
 	password := make([]byte, 16)

@@ -76,7 +76,7 @@ func prepareOwn(t *testing.T) own {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pki.InitCA(t.Context(), o.ca, pki.CAOptions{Subject: subject, NoPassphrase: true, Bits: 2048}); err != nil {
+	if _, err := pki.InitCA(t.Context(), o.ca, pki.CAOptions{Subject: subject, NoPassphrase: true, Key: pki.KeyRSA2048}); err != nil {
 		t.Fatal("make the certificate authority:", err)
 	}
 	return o

@@ -1,9 +1,10 @@
 package pki
 
 import (
+	"cmp"
 	"context"
+	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -27,7 +29,7 @@ const (
 )
 
 const (
-	caDefaultBits     = 4096 // a leaf's key may not be longer than its issuer's
+	caDefaultKey      = KeyRSA4096 // a leaf's key may not be longer than its issuer's
 	caDefaultValidity = 10 * 365 * 24 * time.Hour
 	caKDFIterations   = 200_000 // PBKDF2-HMAC-SHA-256: about 0.1 s per derivation
 )
@@ -40,7 +42,7 @@ type CAOptions struct {
 
 	// For Init alone.
 	Subject  pkix.Name     // CN is required, O should be there
-	Bits     int           // of the RSA key; 0 is 4096
+	Key      KeyKind       // "" is rsa4096
 	Validity time.Duration // 0 is ten years
 }
 
@@ -49,11 +51,11 @@ type CAOptions struct {
 type CA struct {
 	dir  string
 	cert *x509.Certificate
-	key  *rsa.PrivateKey
+	key  crypto.Signer // of a KeyKind
 	now  func() time.Time
 }
 
-// InitCA makes a root CA in dir: an RSA key, a certificate (OPC 10000-6, 6.2.2:
+// InitCA makes a root CA in dir: a key, a certificate (OPC 10000-6, 6.2.2:
 // cA TRUE with pathLen 0, keyCertSign and cRLSign) and an empty CRL. An existing
 // one is ErrInitialised and stays untouched; no passphrase without NoPassphrase
 // is ErrPassphraseNeeded.
@@ -81,7 +83,7 @@ func InitCA(ctx context.Context, dir string, o CAOptions) (*CA, error) {
 		return nil, &FileError{Path: dir, Err: fmt.Errorf("%w: there is a ledger but no certificate", ErrDamaged), hint: "restore the CA's directory from a backup, or name another one"}
 	}
 	ca := &CA{dir: dir, now: o.clock()}
-	if ca.key, err = GenerateKey(orDefault(o.Bits, caDefaultBits)); err != nil {
+	if ca.key, err = cmp.Or(o.Key, caDefaultKey).generate(); err != nil {
 		return nil, err
 	}
 	if ca.cert, err = rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity)); err != nil {
@@ -101,25 +103,25 @@ func (o CAOptions) clock() func() time.Time {
 	return o.Now
 }
 
-func orDefault[T int | time.Duration](value, otherwise T) T {
+func orDefault(value, otherwise time.Duration) time.Duration {
 	if value > 0 {
 		return value
 	}
 	return otherwise
 }
 
-func rootCertificate(key *rsa.PrivateKey, subject pkix.Name, now time.Time, validity time.Duration) (*x509.Certificate, error) {
+func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validity time.Duration) (*x509.Certificate, error) {
 	serial, err := newSerial()
 	if err != nil {
 		return nil, err
 	}
-	id := keyID(&key.PublicKey)
+	id := publicKeyID(key.Public())
 	template := &x509.Certificate{
 		SerialNumber:          serial,
 		Subject:               subject,
 		NotBefore:             now.Add(-Backdate).UTC(),
 		NotAfter:              now.Add(validity).UTC(),
-		SignatureAlgorithm:    x509.SHA256WithRSA,
+		SignatureAlgorithm:    signatureOf(key.Public()),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -127,7 +129,7 @@ func rootCertificate(key *rsa.PrivateKey, subject pkix.Name, now time.Time, vali
 		SubjectKeyId:          id,
 		AuthorityKeyId:        id,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return nil, fmt.Errorf("make the CA's certificate: %w", err)
 	}
@@ -139,7 +141,7 @@ func rootCertificate(key *rsa.PrivateKey, subject pkix.Name, now time.Time, vali
 func (ca *CA) store(o CAOptions) error {
 	name, data, err := CAPlainKeyFile, []byte(nil), error(nil)
 	if o.NoPassphrase {
-		data, err = EncodeKey(ca.key)
+		data, err = EncodePrivateKey(FormatPEM, ca.key, nil)
 	} else {
 		name = CAEncryptedKeyFile
 		data, err = pkcs12.Modern2023.WithIterations(caKDFIterations).Encode(ca.key, ca.cert, nil, string(o.Passphrase))
@@ -170,8 +172,11 @@ func OpenCA(dir string, o CAOptions) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !sameKey(cert.PublicKey, &key.PublicKey) {
+	if CheckPair(cert.Raw, key) != nil {
 		return nil, &FileError{Path: dir, Err: ErrMismatch, hint: "restore the CA's directory from a backup"}
+	}
+	if KeyKindOf(key.Public()) == "" {
+		return nil, &FileError{Path: dir, Err: fmt.Errorf("the CA's key is %s", keyName(cert.PublicKey, cert.PublicKeyAlgorithm)), hint: "use one of " + strings.Join(KeyKinds(), ", ")}
 	}
 	return &CA{dir: dir, cert: cert, key: key, now: o.clock()}, nil
 }
@@ -196,14 +201,14 @@ func ReadCACertificate(dir string) (*x509.Certificate, error) {
 // CANeedsPassphrase reports whether the CA's key in dir is stored encrypted.
 func CANeedsPassphrase(dir string) bool { return !missing(filepath.Join(dir, CAEncryptedKeyFile)) }
 
-func loadCAKey(dir string, passphrase []byte) (*rsa.PrivateKey, error) {
+func loadCAKey(dir string, passphrase []byte) (crypto.Signer, error) {
 	if CANeedsPassphrase(dir) {
 		path := filepath.Join(dir, CAEncryptedKeyFile)
 		if len(passphrase) == 0 {
 			return nil, &FileError{Path: path, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE"}
 		}
-		identity, err := loadPKCS12(path, passphrase)
-		return identity.Key, err
+		key, _, err := decodePKCS12(path, passphrase)
+		return key, err
 	}
 	path := filepath.Join(dir, CAPlainKeyFile)
 	if err := checkPrivate(path); err != nil {
@@ -213,7 +218,7 @@ func loadCAKey(dir string, passphrase []byte) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := ParseKey(data)
+	key, err := ParseAnyKey(data)
 	if err != nil {
 		return nil, damaged(path, err, "restore the CA's directory from a backup")
 	}

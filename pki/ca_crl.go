@@ -117,7 +117,7 @@ func (ca *CA) renewCRL(always bool) ([]byte, error) {
 		ThisUpdate:                now.Add(-Backdate),
 		NextUpdate:                now.Add(crlValidity),
 		RevokedCertificateEntries: entries,
-		SignatureAlgorithm:        x509.SHA256WithRSA,
+		SignatureAlgorithm:        signatureOf(ca.key.Public()),
 	}
 	der, err := x509.CreateRevocationList(rand.Reader, template, ca.cert, ca.key)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"math/big"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -35,8 +34,8 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	if key, ok := csr.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > ca.key.N.BitLen() {
-		return nil, &RequestError{RequestKey, strconv.Itoa(key.N.BitLen()) + " bits", "at most the CA's own " + strconv.Itoa(ca.key.N.BitLen()) + " bits"}
+	if err := cmp.Or(checkSlotKey(csr, r.Slot), checkIssuerKey(csr, ca.cert)); err != nil {
+		return nil, err
 	}
 	now := ca.now()
 	if now.After(ca.cert.NotAfter) {
@@ -109,7 +108,7 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 	template := &x509.Certificate{
 		NotBefore:             now.Add(-Backdate).UTC(),
 		NotAfter:              notAfter.UTC(),
-		SignatureAlgorithm:    x509.SHA256WithRSA,
+		SignatureAlgorithm:    signatureOf(ca.key.Public()),
 		KeyUsage:              usageFor(csr.PublicKey),
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true, // present, with cA FALSE

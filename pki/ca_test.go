@@ -22,7 +22,7 @@ import (
 var caSubject = pkix.Name{CommonName: "Plant CA", Organization: []string{"Plant"}}
 
 func plainOptions() pki.CAOptions {
-	return pki.CAOptions{NoPassphrase: true, Subject: caSubject, Bits: 2048}
+	return pki.CAOptions{NoPassphrase: true, Subject: caSubject, Key: pki.KeyRSA2048}
 }
 
 func newCA(t testing.TB, o pki.CAOptions) (*pki.CA, string) {

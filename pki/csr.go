@@ -44,7 +44,7 @@ func (e *RequestError) Hint() string {
 	case RequestApplicationURI:
 		return "the request was made by another application, or the server's ApplicationUri changed; nothing was signed"
 	case RequestKey:
-		return "have the server make a new key: RSA of 2048 to 4096 bits, nistP256 or nistP384"
+		return "have the server make another key (RSA of 2048 to 4096 bits, nistP256 or nistP384), or use a CA whose key suits it"
 	default:
 		return "the request was damaged, or was not made by the owner of the key; nothing was signed"
 	}

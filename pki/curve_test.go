@@ -17,7 +17,7 @@ import (
 // judge of servers takes RSA leaves only, so openssl judges the chain.
 func TestIssueOnCurves(t *testing.T) {
 	dir := t.TempDir()
-	ca, err := pki.InitCA(t.Context(), dir, pki.CAOptions{Subject: must(pki.ParseSubject("CN=Plant CA/O=Plant")), NoPassphrase: true, Bits: 2048})
+	ca, err := pki.InitCA(t.Context(), dir, pki.CAOptions{Subject: must(pki.ParseSubject("CN=Plant CA/O=Plant")), NoPassphrase: true, Key: pki.KeyRSA2048})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func Describe(cert *x509.Certificate) Description {
 		SelfSigned:       selfSigned(cert),
 		CA:               cert.IsCA,
 		ApplicationURI:   printable(ApplicationURI(cert)),
-		Key:              keyName(cert),
+		Key:              keyName(cert.PublicKey, cert.PublicKeyAlgorithm),
 		Signature:        cert.SignatureAlgorithm.String(),
 		KeyUsage:         keyUsageNames(cert.KeyUsage),
 		ExtendedKeyUsage: extendedKeyUsageNames(cert),
@@ -66,14 +66,14 @@ func Describe(cert *x509.Certificate) Description {
 	return d
 }
 
-func keyName(cert *x509.Certificate) string {
-	switch key := cert.PublicKey.(type) {
+func keyName(public any, algorithm x509.PublicKeyAlgorithm) string {
+	switch key := public.(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d", key.N.BitLen())
 	case *ecdsa.PublicKey:
 		return "EC " + key.Curve.Params().Name
 	}
-	return cert.PublicKeyAlgorithm.String()
+	return algorithm.String()
 }
 
 var keyUsages = []struct { // RFC 5280, 4.2.1.3

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -218,26 +219,38 @@ func isPKCS12(path string) bool {
 }
 
 func loadPKCS12(path string, password []byte) (Identity, error) {
-	data, err := ReadBounded(path, MaxFileSize)
+	parsed, chain, err := decodePKCS12(path, password)
 	if err != nil {
 		return Identity{}, err
-	}
-	parsed, leaf, issuers, err := pkcs12.DecodeChain(data, string(password))
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return Identity{}, &FileError{Path: path, Err: ErrPassphrase, hint: "check the password file"}
-	case err != nil:
-		return Identity{}, damaged(path, err, "give a PKCS#12 file with one key and its certificate")
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
 		return Identity{}, damaged(path, fmt.Errorf("an RSA private key is needed, not %T", parsed), "")
 	}
+	return pair(path, chain, key)
+}
+
+func decodePKCS12(path string, password []byte) (crypto.Signer, [][]byte, error) {
+	data, err := ReadBounded(path, MaxFileSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	parsed, leaf, issuers, err := pkcs12.DecodeChain(data, string(password))
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return nil, nil, &FileError{Path: path, Err: ErrPassphrase, hint: "check the password file"}
+	case err != nil:
+		return nil, nil, damaged(path, err, "give a PKCS#12 file with one key and its certificate")
+	}
+	key, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, nil, damaged(path, fmt.Errorf("a %T cannot sign", parsed), "")
+	}
 	chain := [][]byte{leaf.Raw}
 	for _, issuer := range issuers {
 		chain = append(chain, issuer.Raw)
 	}
-	return pair(path, chain, key)
+	return key, chain, nil
 }
 
 // parseChainFile takes the certificates of a file that may hold a key too.

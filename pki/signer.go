@@ -84,7 +84,7 @@ func (s *ExecSigner) Issue(ctx context.Context, csrDER []byte, r Request) ([][]b
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(checkRequest(csr, r.ApplicationURI), r.checkWords()); err != nil {
+	if err := cmp.Or(checkRequest(csr, r.ApplicationURI), checkSlotKey(csr, r.Slot), r.checkWords()); err != nil {
 		return nil, err
 	}
 	records, _, err := readLedger(s.Ledger)

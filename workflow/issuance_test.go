@@ -22,7 +22,7 @@ func TestTenThousandAttemptsIssueNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca, err := pki.InitCA(t.Context(), t.TempDir(), pki.CAOptions{Subject: subject, NoPassphrase: true, Bits: 2048})
+	ca, err := pki.InitCA(t.Context(), t.TempDir(), pki.CAOptions{Subject: subject, NoPassphrase: true, Key: pki.KeyRSA2048})
 	if err != nil {
 		t.Fatal(err)
 	}

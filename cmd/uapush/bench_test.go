@@ -163,7 +163,7 @@ func newRig(b *testing.B) *rig {
 	must()
 	subject, err := pki.ParseSubject("CN=Bench CA/O=Plant")
 	must()
-	r.ca, err = pki.InitCA(context.Background(), filepath.Join(r.state, "ca"), pki.CAOptions{Subject: subject, NoPassphrase: true, Bits: 2048})
+	r.ca, err = pki.InitCA(context.Background(), filepath.Join(r.state, "ca"), pki.CAOptions{Subject: subject, NoPassphrase: true, Key: pki.KeyRSA2048})
 	must()
 	return r
 }
