@@ -26,6 +26,7 @@ type connectionFlags struct {
 	trust                        []string
 	pin                          string
 	tofu                         bool
+	suppress                     []string
 	identity, application        string
 	timeout, deadline            time.Duration
 
@@ -43,6 +44,7 @@ func (f *connectionFlags) register(c *cobra.Command) {
 	f.set.StringArrayVar(&f.trust, "trust", nil, "certificate, or CA with CRLs, that the server must chain to; may be repeated")
 	f.set.StringVar(&f.pin, "pin", "", "the server's certificate must be this one: sha256:HEX")
 	f.set.BoolVar(&f.tofu, "tofu", false, "trust the server's certificate on first use, and pin it")
+	f.set.StringSliceVar(&f.suppress, "suppress", nil, "rule that a pinned certificate may break, to reach a server that needs another one: validity, hostName or usage")
 	f.set.StringVar(&f.identity, "identity", "", "folder of the client's certificate and key (default in the state folder, made on first use)")
 	f.set.StringVar(&f.application, "application", "", "ApplicationUri or NodeId of a managed application, when it is not the server itself")
 	f.set.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")

@@ -42,6 +42,7 @@ type serverEntry struct {
 	Trust        []string          `yaml:"trust"`
 	Pin          string            `yaml:"pin"`
 	TOFU         bool              `yaml:"tofu"`
+	Suppress     []string          `yaml:"suppress"`
 	Identity     string            `yaml:"identity"`
 	State        string            `yaml:"state"`
 	Application  string            `yaml:"application"`
@@ -71,6 +72,7 @@ func (e serverEntry) flagValues(dir string) map[string][]string {
 	for _, t := range e.Trust {
 		values["trust"] = append(values["trust"], file(t))
 	}
+	values["suppress"] = e.Suppress
 	if e.TOFU {
 		values["tofu"] = []string{"true"}
 	}

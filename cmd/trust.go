@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +28,10 @@ type judge struct {
 	tell            func(format string, args ...any)
 	accepted        [][]byte // leaves that this run gave the server, DER
 	overruled       string   // the fingerprint that vouched has told of
+	suppress        []pki.Rule
 
-	mu sync.Mutex
+	mu         sync.Mutex
+	suppressed map[string]bool // what was told of suppressed rules
 	// after is what follows from certificates that were accepted, by fingerprint,
 	// once a server has proven that one is its own.
 	after map[string]func() error
@@ -48,6 +51,12 @@ func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
 			return nil, usage("write it as sha256: and 64 hexadecimal digits", "--pin: %w", err)
 		}
 	}
+	for _, word := range f.suppress {
+		if !slices.Contains(pki.Suppressible(), pki.Rule(word)) {
+			return nil, usage("one of "+rules(pki.Suppressible())+"; nothing else can be", "--suppress cannot be %q", word)
+		}
+		j.suppress = append(j.suppress, pki.Rule(word))
+	}
 	for _, path := range f.trust {
 		bundle, err := pki.LoadBundle(path)
 		if err != nil {
@@ -61,7 +70,10 @@ func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
 
 // judge has the shape that push asks for.
 func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
-	policy := pki.Policy{Trusted: j.trusted, CRLs: j.crls, Pin: j.pin, Host: host, ApplicationURI: applicationURI}
+	policy := pki.Policy{
+		Trusted: j.trusted, CRLs: j.crls, Pin: j.pin, Host: host, ApplicationURI: applicationURI,
+		Suppress: j.suppress, Suppressed: j.tellSuppressed,
+	}
 	if len(chain) > 0 && slices.ContainsFunc(j.accepted, func(der []byte) bool { return bytes.Equal(der, chain[0]) }) {
 		policy.Pin = pki.Fingerprint(chain[0])
 	}
@@ -79,7 +91,7 @@ func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
 	case found:
 		policy.Pin = pki.Fingerprint(chain[0])
 	case len(j.trusted) == 0 && j.trustOnFirstUse:
-		policy.Pin = pki.Fingerprint(chain[0]) // it has to be right in every other respect
+		policy.Pin, policy.Suppress = pki.Fingerprint(chain[0]), nil // it has to be right in every other respect
 		after = func() error { return j.firstUse(chain[0], applicationURI) }
 	}
 	if err := policy.Verify(chain); err != nil {
@@ -92,6 +104,27 @@ func (j *judge) judge(chain [][]byte, host, applicationURI string) error {
 	}
 	j.after[pki.Fingerprint(chain[0])] = after
 	return nil
+}
+
+// tellSuppressed tells once what the operator lets pass.
+func (j *judge) tellSuppressed(e *pki.CertificateError) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if text := e.Error(); !j.suppressed[text] {
+		if j.suppressed == nil {
+			j.suppressed = map[string]bool{}
+		}
+		j.suppressed[text] = true
+		j.tell("suppressed: %s", text)
+	}
+}
+
+func rules(all []pki.Rule) string {
+	var words []string
+	for _, r := range all {
+		words = append(words, string(r))
+	}
+	return strings.Join(words, ", ")
 }
 
 // proven is told by push that the server holds the key of a certificate that was

@@ -25,13 +25,18 @@ type Policy struct {
 	Host           string    // the name or address the operator connects to; empty is not checked
 	ApplicationURI string    // from the endpoint's description; empty is not checked
 
+	// Suppress lists rules, of Suppressible, that a pinned certificate may break.
+	// Without a Pin nothing is suppressed. Suppressed is told of each; it may be nil.
+	Suppress   []Rule
+	Suppressed func(*CertificateError)
+
 	// RequireRevocation makes a missing or outdated CRL of a CA in the chain an error.
 	RequireRevocation bool
 }
 
 // Verify judges a chain, leaf first, by the steps of OPC 10000-4, 6.1.3 in their
-// order. The first rule that is broken is returned as a *CertificateError.
-// Nothing is suppressed.
+// order. The first rule that is broken, and not suppressed, is returned as a
+// *CertificateError.
 func (p Policy) Verify(chainDER [][]byte) error {
 	if p.Time.IsZero() {
 		p.Time = time.Now()
@@ -45,12 +50,27 @@ func (p Policy) Verify(chainDER [][]byte) error {
 		j.structure, j.pin, j.build, j.algorithms, j.trust, j.validity,
 		j.host, j.applicationURI, j.usage, j.revocation,
 	} {
-		if broken := step(); broken != nil {
-			broken.SHA256 = Fingerprint(j.leaf.Raw)
+		broken := step()
+		if broken == nil {
+			continue
+		}
+		broken.SHA256 = Fingerprint(j.leaf.Raw)
+		if !p.suppresses(broken.Rule) {
 			return broken
+		}
+		if p.Suppressed != nil {
+			p.Suppressed(broken)
 		}
 	}
 	return nil
+}
+
+// Suppressible are the rules that an administrator may suppress to reach a server
+// that needs another certificate (OPC 10000-4, 6.1.3 allows it for these).
+func Suppressible() []Rule { return []Rule{RuleValidity, RuleHostName, RuleUsage} }
+
+func (p Policy) suppresses(r Rule) bool {
+	return p.Pin != "" && slices.Contains(p.Suppress, r) && slices.Contains(Suppressible(), r)
 }
 
 // judgement is one run of Verify; build writes chain.

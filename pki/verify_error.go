@@ -67,13 +67,13 @@ func (e *CertificateError) Hint() string {
 	case RulePolicy:
 		return "give the server a certificate with RSA of at least 2048 bits and SHA-256"
 	case RuleValidity:
-		return "check the clocks of both machines; if they are right, renew the server's certificate"
+		return "check the clocks of both machines; if they are right, the server needs another certificate: " + pin + " --suppress validity reaches it for uapush cert renew"
 	case RuleHostName:
-		return "connect by a name or address that the certificate has, or give the server a certificate for this one"
+		return "connect by a name or address that the certificate has, or give the server a certificate for this one: " + pin + " --suppress hostName reaches it for uapush cert renew --name"
 	case RuleApplicationURI:
 		return "the certificate belongs to another application, or the server was renamed after it was issued; issue a new one"
 	case RuleUsage:
-		return "issue a certificate that follows OPC 10000-6, 6.2.2"
+		return "issue a certificate that follows OPC 10000-6, 6.2.2: " + pin + " --suppress usage reaches the server for uapush cert renew --force"
 	case RuleRevoked:
 		return "do not trust this server; its certificate was withdrawn by the CA"
 	case RuleRevocationUnknown:
