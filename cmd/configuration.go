@@ -130,7 +130,7 @@ func readConfiguration(path string) (config.Application, error) {
 		err = decodeJSON(data, &app)
 	}
 	if err != nil {
-		return app, usage("it must be what uapush config get -o yaml has written", "%s: %w", path, err)
+		return app, usage("it must be what uapush config get -o yaml has written; uapush plan -f compares a manifest", "%s: %w", path, err)
 	}
 	return app, nil
 }
