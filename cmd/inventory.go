@@ -72,7 +72,9 @@ func (e serverEntry) flagValues(dir string) map[string][]string {
 	for _, t := range e.Trust {
 		values["trust"] = append(values["trust"], file(t))
 	}
-	values["suppress"] = e.Suppress
+	if len(e.Suppress) > 0 {
+		values["suppress"] = e.Suppress
+	}
 	if e.TOFU {
 		values["tofu"] = []string{"true"}
 	}
