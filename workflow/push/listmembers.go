@@ -38,6 +38,7 @@ func (s *Session) ReadTrustList(ctx context.Context, name string, masks workflow
 	}
 	list, err := decodeTrustList(f.data)
 	if err != nil {
+		s.discard(ctx, g.call(pathListClose, f.handle))
 		return workflow.TrustList{}, &MalformedError{What: f.what, Err: err}
 	}
 	return list, s.closeFiles(ctx, []*file{f})

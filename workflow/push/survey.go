@@ -113,16 +113,18 @@ func (s *Session) readGroups(ctx context.Context, r reading) (err error) {
 		return err
 	}
 	for i, g := range r.lists {
-		if g.TrustList, err = decodeTrustList(r.files[i].data); err != nil {
-			return &MalformedError{What: r.files[i].what, Err: err}
+		list, err := decodeTrustList(r.files[i].data)
+		if err != nil { // node-opcua 2.178 serves an empty file for a group that it does not manage
+			g.TrustListError = &MalformedError{What: r.files[i].what, Err: err}
+			continue
 		}
-		g.Inspected = true
+		g.TrustList, g.Inspected = list, true
 	}
 	return s.closeFiles(ctx, r.files)
 }
 
-// takeOpened keeps the lists that were opened. One that the server refuses is
-// told with its group: the others are worth reading.
+// takeOpened keeps the lists that were opened. One that the server refuses, or
+// that cannot be read, is told with its group: the others are worth reading.
 func (r *reading) takeOpened(results []result) {
 	var files []*file
 	var lists []*workflow.GroupObservation
