@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
@@ -28,6 +30,7 @@ type kept struct {
 	own      []byte // the certificate from before
 	silent   bool   // no GetCertificates
 	stub     bool   // takes trust lists and forgets them
+	merges   bool   // takes what is added to trust lists, and removes nothing
 	stuck    bool   // endpoints go on to show the old certificate
 	accepted [][]byte
 	sent     []CertificateUpdate
@@ -85,6 +88,13 @@ func (s *keptSession) WriteTrustList(ctx context.Context, group string, list Tru
 	if s.k.stub {
 		list.Lists = 0
 	}
+	if s.k.merges {
+		for _, der := range s.groups["G"].TrustList.TrustedCertificates {
+			if !slices.ContainsFunc(list.TrustedCertificates, func(o []byte) bool { return bytes.Equal(o, der) }) {
+				list.TrustedCertificates = append(list.TrustedCertificates, der)
+			}
+		}
+	}
 	return s.session.WriteTrustList(ctx, group, list)
 }
 
@@ -105,8 +115,16 @@ func (s *keptSession) AddCertificate(_ context.Context, _ string, der []byte) er
 	list.TrustedCertificates = append(list.TrustedCertificates, der)
 	return nil
 }
-func (s *keptSession) RemoveCertificate(context.Context, string, string, bool) error { return nil }
-func (s *keptSession) GetRejectedList(context.Context, string) ([][]byte, error)     { return nil, nil }
+func (s *keptSession) RemoveCertificate(_ context.Context, _, thumbprint string, trusted bool) error {
+	s.calls = append(s.calls, "RemoveCertificate")
+	list := &s.groups["G"].TrustList
+	list.TrustedCertificates = slices.DeleteFunc(list.TrustedCertificates, func(der []byte) bool {
+		sum := sha1.Sum(der)
+		return trusted && strings.EqualFold(hex.EncodeToString(sum[:]), thumbprint)
+	})
+	return nil
+}
+func (s *keptSession) GetRejectedList(context.Context, string) ([][]byte, error) { return nil, nil }
 func (s *keptSession) GetCertificates(context.Context, string) (map[config.NodeID][]byte, error) {
 	return nil, nil
 }
@@ -323,6 +341,35 @@ func TestAddSingly(t *testing.T) {
 			r.k.transactions, r.k.applyRequired, r.k.stub = false, false, c.stub
 			r.Decide = upkeep.Listing{Change: func(have plan.TrustList, _ upkeep.Situation, _ upkeep.Group) (plan.TrustList, error) {
 				have.Trusted = append(slices.Clone(have.Trusted), keptOnce.old)
+				return have, nil
+			}}.Decide
+			if err := Run(t.Context(), r.State, UpdateTrustList()); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(r.k.calls, " "); got != c.want || !r.Verified || !r.ListTaken("G") {
+				t.Errorf("the calls are\n%s, want\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// OPC 10000-12, 7.8.2.7: what the server keeps though the list has it no longer
+// goes one by one, too.
+func TestRemoveSingly(t *testing.T) {
+	for name, c := range map[string]struct {
+		merges bool
+		want   string
+	}{
+		"takes lists":  {false, "Open Survey WriteTrustList ReadTrustList Survey"},
+		"merges lists": {true, "Open Survey WriteTrustList ReadTrustList RemoveCertificate ApplyChanges Survey"},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			r := newKept(t)
+			r.k.transactions, r.k.applyRequired, r.k.merges = false, false, c.merges
+			trusted := &r.k.groups["G"].TrustList.TrustedCertificates
+			*trusted = append(*trusted, keptOnce.old)
+			r.Decide = upkeep.Listing{Change: func(have plan.TrustList, _ upkeep.Situation, _ upkeep.Group) (plan.TrustList, error) {
+				have.Trusted = have.Trusted[:len(have.Trusted)-1]
 				return have, nil
 			}}.Decide
 			if err := Run(t.Context(), r.State, UpdateTrustList()); err != nil {

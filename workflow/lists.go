@@ -111,7 +111,7 @@ func UpdateCertificates() []Step { return list(weighing, replacing) }
 
 // UpdateTrustList lists the steps of Update TrustList (7.7.3).
 func UpdateTrustList() []Step {
-	return list(weighing, []Step{consent{}, writeLists{}, activate{}, addSingly{}, agree{}})
+	return list(weighing, []Step{consent{}, writeLists{}, activate{}, addSingly{}, removeSingly{}, agree{}})
 }
 
 // RequestCertificates lists the steps that get signing requests, to be signed

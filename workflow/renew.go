@@ -244,64 +244,6 @@ func (s *State) writeAll(ctx context.Context) error {
 	return nil
 }
 
-// addSingly reads the lists of a server without transactions back. One that took a
-// list and did nothing may still know AddCertificate (node-opcua 2.157); only
-// trusted certificates can be added that way (7.8.2.8).
-type addSingly struct{}
-
-func (addSingly) Name() string { return "add single certificates" }
-func (addSingly) Mutates()     {}
-
-func (addSingly) Skip(s *State) string {
-	switch {
-	case len(s.Work.TrustLists) == 0:
-		return "the trust lists are as they should be"
-	case s.Observation.SupportsTransactions:
-		return "the server takes whole lists"
-	}
-	return ""
-}
-
-func (addSingly) Run(ctx context.Context, s *State) error {
-	session, err := s.certificates()
-	if err != nil {
-		return err
-	}
-	for _, l := range s.Work.TrustLists {
-		if !onlyTrusted(l) {
-			continue
-		}
-		found, err := session.ReadTrustList(ctx, l.Group, TrustListMask(l.Mask))
-		if ClassOf(err) == ClassNetwork {
-			return nil // a changed list may end the channel: the next step connects again
-		}
-		if err != nil {
-			return fmt.Errorf("read back the trust list of %s: %w", l.Group, err)
-		}
-		added, removed, _ := upkeep.Difference(l.Before, content(GroupObservation{Name: l.Group, TrustList: found}))
-		if len(upkeep.Within(added, l.Mask))+len(upkeep.Within(removed, l.Mask)) > 0 {
-			continue // it did something
-		}
-		s.note("the server accepted the trust list of %s and did not change it; adding certificates one by one", l.Group)
-		for _, m := range l.Added {
-			if err := session.AddCertificate(ctx, l.Group, m.DER); err != nil {
-				return fmt.Errorf("%s: %w", l.Group, err)
-			}
-		}
-		// AddCertificate does not say whether it is needed, and a refusal may only say
-		// that it is not; what came of it is seen next.
-		if err := s.Session.ApplyChanges(ctx); err != nil {
-			s.note("%v", err)
-		}
-	}
-	return nil
-}
-
-// onlyTrusted says that a change only adds trusted certificates.
-func onlyTrusted(l upkeep.ListChange) bool {
-	return len(l.Removed) == 0 && l.Mask == uint32(TrustedCertificates)
-}
-
 func listDifference(group string, lacks, extra int) string {
 	return fmt.Sprintf("the trust list of %s lacks %d of the entries written and has %d others", group, lacks, extra)
 }
