@@ -29,7 +29,7 @@ CertificateGroup has a slot for each of its CertificateTypes (OPC 10000-12, 7.8.
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
-		a.certListCommand(), a.certShowCommand(), a.certRenewCommand(), a.certCSRCommand(), a.certUpdateCommand(),
+		a.overFleet(a.certListCommand(), reads), a.certShowCommand(), a.overFleet(a.certRenewCommand(), changes), a.certCSRCommand(), a.certUpdateCommand(),
 		a.certSelfSignedCommand(), a.certDeleteCommand(),
 	)
 	return c

@@ -27,6 +27,7 @@ const (
 	exitConflict    = 6   // stale plan, version moved, transaction pending
 	exitRejected    = 7   // the server rejected a target
 	exitUnknown     = 8   // the outcome is unknown, or the plan is applied in part
+	exitFleet       = 9   // more servers of a fleet failed than are tolerated
 	exitInterrupted = 130 // by the operator
 )
 
@@ -76,6 +77,8 @@ func exitCode(err error) int {
 		return exitUnknown // whatever the reason was, somebody has to look
 	case errors.Is(err, errChanges):
 		return exitChanges
+	case is[*fleetError](err):
+		return exitFleet
 	case anyOf(err, conflicts):
 		return exitConflict
 	case anyOf(err, denials):

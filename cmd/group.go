@@ -16,7 +16,7 @@ func (a *app) groupCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.groupListCommand())
+	c.AddCommand(a.overFleet(a.groupListCommand(), reads))
 	return c
 }
 

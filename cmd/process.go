@@ -47,14 +47,9 @@ func Main(args []string, env Environment) int {
 	context.AfterFunc(ctx, func() { signal.Notify(again, os.Interrupt, syscall.SIGTERM) })
 	defer signal.Stop(again)
 
-	a := &app{env: env, log: slog.New(slog.DiscardHandler)}
-	root := a.root()
-	root.SetArgs(args)
-	root.SetIn(env.In)
-	root.SetOut(env.Out)
-	root.SetErr(env.Err)
+	a := &app{env: env, log: slog.New(slog.DiscardHandler), underway: &underway{}}
 	ended := make(chan error, 1)
-	go func() { ended <- root.ExecuteContext(ctx) }()
+	go func() { ended <- a.execute(ctx, args) }()
 	var err error
 	select {
 	case err = <-ended:
@@ -67,12 +62,22 @@ func Main(args []string, env Environment) int {
 	return a.finish(err)
 }
 
+// execute runs one command.
+func (a *app) execute(ctx context.Context, args []string) error {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.env.In)
+	root.SetOut(a.env.Out)
+	root.SetErr(a.env.Err)
+	return root.ExecuteContext(ctx)
+}
+
 // leave says what state the server may be in, for an operator who does not want
 // to wait until that is seen.
 func (a *app) leave() int {
 	t := a.progress()
-	if step := a.underway.Load(); step != nil {
-		t.Line("uapush: interrupted again while it was to %s: the server may have carried that out, or not", *step)
+	if steps := a.underway.String(); steps != "" {
+		t.Line("uapush: interrupted again while it was to %s: the server may have carried that out, or not", steps)
 		t.Line("hint: uapush runs shows how far the run came; uapush resume finds out the rest")
 	} else {
 		t.Line("uapush: interrupted again; nothing was being changed on the server just then")

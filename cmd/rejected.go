@@ -18,7 +18,7 @@ OPC 10000-12, 7.10.12), and trusts those that are named by fingerprint.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.rejectedListCommand(), a.rejectedTrustCommand())
+	c.AddCommand(a.overFleet(a.rejectedListCommand(), reads), a.rejectedTrustCommand())
 	return c
 }
 

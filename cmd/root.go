@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -21,8 +20,7 @@ type app struct {
 	// Where events go besides the terminal; both are nil where nobody asked.
 	events    *view.Stream // observer
 	eventFile *os.File     // observer
-	// underway names the step that may be changing the server just now.
-	underway atomic.Pointer[string] // observer
+	underway  *underway    // observer; an invocation for each server of a fleet shares it
 }
 
 type globalFlags struct {
@@ -62,12 +60,12 @@ confirms it, and fills trust lists and certificate slots.`,
 	})
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(view.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
-		a.planCommand(), a.applyCommand(), a.showCommand(),
+		a.overFleet(a.planCommand(), reads), a.overFleet(a.applyCommand(), changes), a.showCommand(),
 		a.confirmCommand(), a.resumeCommand(), a.runsCommand(),
-		a.statusCommand(), a.checkCommand(), a.rehearseCommand(),
+		a.overFleet(a.statusCommand(), reads), a.overFleet(a.checkCommand(), reads), a.rehearseCommand(),
 		a.configCommand(), a.endpointCommand(),
 		a.groupCommand(), a.certCommand(), a.trustCommand(), a.rejectedCommand(), a.changesCommand(),
-		a.discoverCommand(), a.identityCommand(), a.caCommand(),
+		a.overFleet(a.discoverCommand(), reads), a.identityCommand(), a.caCommand(),
 		a.simCommand(), a.demoCommand(),
 		a.schemaCommand(), a.versionCommand(),
 	)

@@ -44,7 +44,7 @@ func (a *app) observer(record workflow.Observer) (observe workflow.Observer, sto
 				return err
 			}
 		}
-		a.follow(e)
+		a.underway.follow(a, e)
 		if e.Type == workflow.Recorded {
 			return nil // a fact for the record alone
 		}
@@ -55,16 +55,6 @@ func (a *app) observer(record workflow.Observer) (observe workflow.Observer, sto
 		}
 		return nil
 	}, stop, nil
-}
-
-// follow remembers which step may be changing the server.
-func (a *app) follow(e workflow.Event) {
-	switch {
-	case e.Type == workflow.StepStarted && workflow.Mutates(e.Step):
-		a.underway.Store(&e.Step)
-	case e.Type == workflow.StepDone:
-		a.underway.Store(nil)
-	}
 }
 
 // approve asks the operator, after showing what will be done.

@@ -81,6 +81,7 @@ type simArguments struct {
 	users, certUsers            words
 	hosts, faults, trust        words
 	activity, session, downtime time.Duration
+	label                       string
 }
 
 type words []string
@@ -105,6 +106,7 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.DurationVar(&a.session, "session", 0, "how long a lost session lives")
 	fs.DurationVar(&a.downtime, "downtime", 0, "how long it is away after an update")
 	fs.StringVar(&a.address, "address", "", "where it listens")
+	fs.StringVar(&a.label, "label", "", "its labels in the inventory, as line: a")
 	fs.Var(&a.trust, "trust", "certificate (DER) of another client to trust")
 	fs.Var(&a.users, "user", "a user without rights, with the admin's password")
 	fs.Var(&a.certUsers, "certuser", "certificate (DER) of an administrator")
@@ -127,7 +129,7 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 		ts.Fatalf("start the server: %v", err)
 	}
 	r.sims[name] = s
-	r.announce(ts, name, s.server)
+	r.announce(ts, name, a.label, s.server)
 }
 
 func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options, error) {
@@ -177,7 +179,7 @@ const inventoryMark = "# written by sim start\nservers:\n"
 
 // announce tells the script about a server; an inventory of the script's own is
 // left alone.
-func (r *rig) announce(ts *testscript.TestScript, name string, s *sim.Server) {
+func (r *rig) announce(ts *testscript.TestScript, name, label string, s *sim.Server) {
 	u, err := url.Parse(s.URL())
 	ts.Check(err)
 	pin := "sha256:" + pki.Fingerprint(s.Certificate())
@@ -201,7 +203,7 @@ func (r *rig) announce(ts *testscript.TestScript, name string, s *sim.Server) {
 			kept = append(kept, line)
 		}
 	}
-	kept = append(kept, fmt.Sprintf("  %s: {url: %q, user: admin, password-file: admin.pw, pin: %q}\n", name, s.URL(), pin))
+	kept = append(kept, fmt.Sprintf("  %s: {url: %q, user: admin, password-file: admin.pw, pin: %q, labels: {%s}}\n", name, s.URL(), pin, label))
 	ts.Check(os.WriteFile(path, []byte(strings.Join(kept, "")), 0o644))
 }
 

@@ -29,7 +29,10 @@ client's own certificate, ca for the built-in authority and its CRL.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.trustListCommand(), a.trustAddCommand(), a.trustRemoveCommand(), a.trustSyncCommand(), a.trustExportCommand())
+	c.AddCommand(
+		a.overFleet(a.trustListCommand(), reads), a.overFleet(a.trustAddCommand(), changesFrom), a.overFleet(a.trustRemoveCommand(), changesFrom),
+		a.overFleet(a.trustSyncCommand(), changesFrom), a.trustExportCommand(),
+	)
 	return c
 }
 
