@@ -109,7 +109,7 @@ func (a *app) slots(c *cobra.Command, f *slotFlags, args []string) ([]view.Slot,
 	if err != nil {
 		return nil, err
 	}
-	w, err := upkeep.Renewal{Selection: sel, Threshold: threshold, CRLs: a.ownCRL()}.Judge(s.Situation)
+	w, err := upkeep.Renewal{Selection: sel, Threshold: threshold, CRLs: a.ownCRLs()}.Judge(s.Situation)
 	if err != nil {
 		return nil, err
 	}

@@ -270,16 +270,16 @@ func encodeRequest(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 }
 
-// ownCRL is the built-in authority's CRL, where there is one: it may know of a
+// ownCRLs are those of the built-in authority, where there is one: it may know of a
 // revocation that the server does not.
-func (a *app) ownCRL() []plan.Material {
-	_, crl, err := a.authority()
+func (a *app) ownCRLs() []plan.Material {
+	authority, err := a.authority()
 	if err != nil {
 		return nil
 	}
-	m, err := plan.CRL("ca", crl)
+	_, crls, err := describe("ca", nil, nil, nil, authority.RevocationLists())
 	if err != nil {
 		return nil
 	}
-	return []plan.Material{m}
+	return crls
 }

@@ -117,7 +117,7 @@ func (a *app) decide(s *workflow.State, err error) health.Decision {
 		return health.Decide(health.Facts{Now: time.Now(), Failure: failure(err), Detail: err.Error()})
 	}
 	var crls [][]byte
-	for _, m := range a.ownCRL() {
+	for _, m := range a.ownCRLs() {
 		crls = append(crls, m.DER)
 	}
 	return health.Decide(health.FactsOf(health.Seen{

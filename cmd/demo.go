@@ -142,9 +142,9 @@ func (d *demo) apply(ctx context.Context) (*workflow.State, error) {
 	progress := view.Progress(d.out, false)
 	s := &workflow.State{
 		Target: d.conn.target, ServerURL: d.conn.url, Desired: desired, Issuer: d.ca,
-		Materials: workflow.Materials{Self: d.conn.self, Authority: func() ([]byte, []byte, error) {
+		Materials: workflow.Materials{Self: d.conn.self, Authority: func() ([][]byte, [][]byte, error) {
 			crl, err := d.ca.CRL(ctx)
-			return d.ca.Certificate().Raw, crl, err
+			return [][]byte{d.ca.Certificate().Raw}, [][]byte{crl}, err
 		}},
 		Observe: progress,
 		Approve: func(_ context.Context, p plan.Plan) error {

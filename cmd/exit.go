@@ -100,7 +100,7 @@ var (
 	usages    = []func(error) bool{
 		is[*plan.DanglingError], is[*plan.ApplicationTypeError], is[*plan.LimitError], is[*plan.ConflictError],
 		is[*plan.SchemaError], is[*plan.InvalidError], is[*plan.ChangeError], is[*plan.NotFoundError], is[*plan.AmbiguousError], is[*plan.LockOutError],
-		is[*pki.FileError], is[*pki.SecretError], is[*fs.PathError],
+		is[*pki.FileError], is[*pki.SecretError], is[*pki.InstallError], is[*fs.PathError],
 		is[*upkeep.UnknownError], is[*upkeep.AmbiguousError], is[*upkeep.UnfitError], is[*upkeep.FilledError], is[*upkeep.KeyFormatError],
 		is[*upkeep.LockoutError], is[*upkeep.NoCRLError], is[*upkeep.ChainError], is[*upkeep.SizeError], is[*upkeep.NotRejectedError],
 	}

@@ -2,11 +2,9 @@ package cmd
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,40 +79,27 @@ func (a *app) aim(conn *connection, s *workflow.State) {
 	s.Materials = workflow.Materials{Self: conn.self, Authority: a.currentAuthority}
 }
 
-// authority reads the public part of the built-in CA: no passphrase is needed to
+// authority reads the public side of the built-in CA: no passphrase is needed to
 // see what it is and what it revoked.
-func (a *app) authority() (certificate, crl []byte, err error) {
+func (a *app) authority() (pki.Authority, error) {
 	dir, err := a.caDir()
 	if err != nil {
-		return nil, nil, err
+		return pki.Authority{}, err
 	}
-	cert, err := pki.ReadCACertificate(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	crl, err = pki.ReadBounded(filepath.Join(dir, pki.CARevocationFile), pki.MaxFileSize)
-	if err != nil {
-		return nil, nil, err
-	}
-	return cert.Raw, crl, nil
+	return pki.ReadAuthority(dir)
 }
 
 // currentAuthority is authority for a trust list: servers refuse every
-// certificate of a CA whose CRL is outdated.
-func (a *app) currentAuthority() (certificate, crl []byte, err error) {
-	certificate, crl, err = a.authority()
+// certificate of a CA whose CRL is missing or outdated.
+func (a *app) currentAuthority() (certificates, crls [][]byte, err error) {
+	authority, err := a.authority()
+	if err == nil {
+		err = authority.Current(time.Now())
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := x509.ParseRevocationList(crl)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the CRL of the certificate authority: %w", err)
-	}
-	if time.Now().After(list.NextUpdate) {
-		return nil, nil, usage("make a new one with uapush ca crl",
-			"the CRL of the certificate authority was to be renewed by %s", list.NextUpdate.Format(time.DateOnly))
-	}
-	return certificate, crl, nil
+	return authority.Certificates(), authority.RevocationLists(), nil
 }
 
 // perform runs steps with the observers that the flags ask for.

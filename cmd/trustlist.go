@@ -127,7 +127,7 @@ func (f *listFlags) change(a *app, c *cobra.Command, parts workflow.Parts, chang
 // client's identity is known.
 func (f *listFlags) wanted(a *app, files []string) (func(upkeep.Situation) (plan.TrustListAction, error), error) {
 	self := slices.Contains(files, "self")
-	trusted, crls, err := a.materials(slices.DeleteFunc(slices.Clone(files), func(w string) bool { return w == "self" }))
+	found, crls, err := a.materials(slices.DeleteFunc(slices.Clone(files), func(w string) bool { return w == "self" }))
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +135,8 @@ func (f *listFlags) wanted(a *app, files []string) (func(upkeep.Situation) (plan
 	if err != nil {
 		return nil, err
 	}
+	trusted, above := ownFirst(found)
+	issuers = slices.Concat(above, issuers)
 	return func(in upkeep.Situation) (plan.TrustListAction, error) {
 		want := plan.TrustListAction{Trusted: trusted, Issuers: issuers, CRLs: slices.Concat(crls, more)}
 		if self && len(in.Self) > 0 {
@@ -284,4 +286,19 @@ func encodeTrust(l plan.TrustList) []byte {
 		_ = pem.Encode(&buf, &pem.Block{Type: kind, Bytes: m.DER}) // memory takes everything
 	}
 	return buf.Bytes()
+}
+
+// ownFirst leaves of the built-in authority's chain its own certificate to trust;
+// those above it are issuers, or all that their owner signs would be trusted.
+func ownFirst(found []plan.Material) (trusted, above []plan.Material) {
+	own := false
+	for _, m := range found {
+		if m.Source == "ca" && own {
+			above = append(above, m)
+			continue
+		}
+		own = own || m.Source == "ca"
+		trusted = append(trusted, m)
+	}
+	return trusted, above
 }

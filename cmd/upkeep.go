@@ -159,11 +159,11 @@ func (a *app) kept(s *workflow.State, detailed bool) error {
 func (a *app) materials(files []string) (certificates, crls []plan.Material, err error) {
 	for _, path := range files {
 		if path == "ca" {
-			cert, crl, err := a.authority()
+			certs, lists, err := a.currentAuthority()
 			if err != nil {
 				return nil, nil, err
 			}
-			if certificates, crls, err = describe(path, certificates, crls, [][]byte{cert}, [][]byte{crl}); err != nil {
+			if certificates, crls, err = describe(path, certificates, crls, certs, lists); err != nil {
 				return nil, nil, err
 			}
 			continue

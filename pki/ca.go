@@ -20,7 +20,9 @@ import (
 
 // The files of a CA's directory. Exactly one of the key files exists.
 const (
-	CACertificateFile  = "ca.der"        // written last: with it the CA exists
+	CACertificateFile  = "ca.der"        // its chain up to the root, DER end to end; written last: with it the CA exists
+	CARequestFile      = "ca.csr"        // of an intermediate: PEM, for the owner of the root
+	CAIssuerCRLFile    = "issuers.crl"   // of an intermediate: PEM, the CRLs of those above
 	CAEncryptedKeyFile = "ca.p12"        // PKCS#12, key under PBES2
 	CAPlainKeyFile     = "ca.key"        // PKCS#8 PEM, by explicit wish only
 	CARevocationFile   = "ca.crl"        // DER
@@ -49,51 +51,98 @@ type CAOptions struct {
 // CA is a certification authority in a directory. It is safe for concurrent
 // use, and several processes may have it open: what changes files holds a lock.
 type CA struct {
-	dir  string
-	cert *x509.Certificate
-	key  crypto.Signer // of a KeyKind
-	now  func() time.Time
+	dir   string
+	chain []*x509.Certificate // its own certificate first, the root last
+	key   crypto.Signer       // of a KeyKind
+	now   func() time.Time
 }
 
-// InitCA makes a root CA in dir: a key, a certificate (OPC 10000-6, 6.2.2:
-// cA TRUE with pathLen 0, keyCertSign and cRLSign) and an empty CRL. An existing
-// one is ErrInitialised and stays untouched; no passphrase without NoPassphrase
-// is ErrPassphraseNeeded.
+// InitCA makes a root CA in dir: a key, a certificate (OPC 10000-6, 6.2.2: cA TRUE
+// with pathLen 0, keyCertSign and cRLSign) and an empty CRL. An existing one is
+// ErrInitialised and stays untouched; no passphrase without NoPassphrase is
+// ErrPassphraseNeeded.
 func InitCA(ctx context.Context, dir string, o CAOptions) (*CA, error) {
-	switch {
-	case o.Subject.CommonName == "":
-		return nil, errors.New("the subject of a CA needs a CN")
-	case len(o.Passphrase) == 0 && !o.NoPassphrase:
-		return nil, &FileError{Path: dir, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE, or say --no-passphrase"}
-	case len(o.Passphrase) > 0 && o.NoPassphrase:
-		return nil, errors.New("a passphrase and no passphrase cannot both be asked for")
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the CA's directory: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(dir, caLockFile))
+	ca, unlock, err := begin(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if !missing(filepath.Join(dir, CACertificateFile)) {
-		return nil, &FileError{Path: dir, Err: ErrInitialised, hint: "use it as it is, or name another directory"}
-	}
-	if ledger := filepath.Join(dir, CALedgerFile); !missing(ledger) {
-		return nil, &FileError{Path: dir, Err: fmt.Errorf("%w: there is a ledger but no certificate", ErrDamaged), hint: "restore the CA's directory from a backup, or name another one"}
-	}
-	ca := &CA{dir: dir, now: o.clock()}
-	if ca.key, err = cmp.Or(o.Key, caDefaultKey).generate(); err != nil {
+	cert, err := rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity))
+	if err != nil {
 		return nil, err
 	}
-	if ca.cert, err = rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity)); err != nil {
-		return nil, err
+	ca.chain = []*x509.Certificate{cert}
+	if err := ca.storeKey(o, cert); err != nil {
+		return nil, fmt.Errorf("store the CA: %w", err)
 	}
-	if err := ca.store(o); err != nil {
+	if err := WriteFileAtomic(ca.path(CACertificateFile), cert.Raw, 0o644); err != nil {
 		return nil, fmt.Errorf("store the CA: %w", err)
 	}
 	_, err = ca.renewCRL(true)
 	return ca, err
+}
+
+// InitIntermediate makes the key of a CA in dir that a root elsewhere will certify,
+// and returns the request for its certificate, PEM. Until InstallCA the CA is
+// ErrAwaiting. Errors are those of InitCA.
+func InitIntermediate(ctx context.Context, dir string, o CAOptions) (request []byte, err error) {
+	ca, unlock, err := begin(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if request, err = authorityRequest(ca.key, o.Subject); err != nil {
+		return nil, err
+	}
+	// PKCS#12 keeps no key without a certificate: this one is good for nothing else.
+	placeholder, err := rootCertificate(ca.key, o.Subject, ca.now(), 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := ca.storeKey(o, placeholder); err != nil {
+		return nil, fmt.Errorf("store the CA: %w", err)
+	}
+	return request, WriteFileAtomic(ca.path(CARequestFile), request, 0o644)
+}
+
+// begin makes the key of a CA that does not exist yet, and locks its directory.
+func begin(ctx context.Context, dir string, o CAOptions) (ca *CA, unlock func(), err error) {
+	switch {
+	case o.Subject.CommonName == "":
+		return nil, nil, errors.New("the subject of a CA needs a CN")
+	case len(o.Passphrase) == 0 && !o.NoPassphrase:
+		return nil, nil, &FileError{Path: dir, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE, or say --no-passphrase"}
+	case len(o.Passphrase) > 0 && o.NoPassphrase:
+		return nil, nil, errors.New("a passphrase and no passphrase cannot both be asked for")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the CA's directory: %w", err)
+	}
+	if unlock, err = lock(ctx, filepath.Join(dir, caLockFile)); err != nil {
+		return nil, nil, err
+	}
+	ca = &CA{dir: dir, now: o.clock()}
+	if err = vacant(dir); err == nil {
+		ca.key, err = cmp.Or(o.Key, caDefaultKey).generate()
+	}
+	if err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return ca, unlock, nil
+}
+
+// vacant wants a directory without a CA, so that no key is ever overwritten.
+func vacant(dir string) error {
+	switch {
+	case !missing(filepath.Join(dir, CACertificateFile)):
+		return &FileError{Path: dir, Err: ErrInitialised, hint: "use it as it is, or name another directory"}
+	case !missing(filepath.Join(dir, CARequestFile)):
+		return &FileError{Path: dir, Err: ErrInitialised, hint: "it waits for its certificate: uapush ca install CHAIN; or name another directory"}
+	case !missing(filepath.Join(dir, CALedgerFile)):
+		return &FileError{Path: dir, Err: fmt.Errorf("%w: there is a ledger but no certificate", ErrDamaged), hint: "restore the CA's directory from a backup, or name another one"}
+	}
+	return nil
 }
 
 func (o CAOptions) clock() func() time.Time {
@@ -136,97 +185,81 @@ func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validi
 	return x509.ParseCertificate(der)
 }
 
-// store writes the key first and the certificate last, so that a crash between
-// leaves a directory that Init may fill again.
-func (ca *CA) store(o CAOptions) error {
+// storeKey comes before what makes the CA exist, so that a crash in between leaves
+// a directory that can be filled again. The certificate is for PKCS#12.
+func (ca *CA) storeKey(o CAOptions, cert *x509.Certificate) error {
 	name, data, err := CAPlainKeyFile, []byte(nil), error(nil)
 	if o.NoPassphrase {
 		data, err = EncodePrivateKey(FormatPEM, ca.key, nil)
 	} else {
 		name = CAEncryptedKeyFile
-		data, err = pkcs12.Modern2023.WithIterations(caKDFIterations).Encode(ca.key, ca.cert, nil, string(o.Passphrase))
+		data, err = pkcs12.Modern2023.WithIterations(caKDFIterations).Encode(ca.key, cert, nil, string(o.Passphrase))
 	}
 	if err != nil {
 		return err
 	}
 	for _, stale := range []string{CAPlainKeyFile, CAEncryptedKeyFile} { // of an Init that was cut short
-		if err := os.Remove(filepath.Join(ca.dir, stale)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(ca.path(stale)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	if err := WriteFileAtomic(filepath.Join(ca.dir, name), data, 0o600); err != nil {
-		return err
-	}
-	return WriteFileAtomic(filepath.Join(ca.dir, CACertificateFile), ca.cert.Raw, 0o644)
+	return WriteFileAtomic(ca.path(name), data, 0o600)
 }
 
 // OpenCA opens the CA of a directory. Errors are *FileError: ErrNotInitialised,
-// ErrPassphraseNeeded, ErrPassphrase, ErrExposed, ErrMismatch, ErrDamaged. An
-// expired CA opens, but Issue refuses with ErrExpired.
+// ErrAwaiting, ErrPassphraseNeeded, ErrPassphrase, ErrExposed, ErrMismatch,
+// ErrDamaged. An expired CA opens, but Issue refuses with ErrExpired.
 func OpenCA(dir string, o CAOptions) (*CA, error) {
-	cert, err := ReadCACertificate(dir)
+	chain, err := readCAChain(dir)
 	if err != nil {
 		return nil, err
 	}
-	key, err := loadCAKey(dir, o.Passphrase)
+	key, err := loadCAKey(dir, o)
 	if err != nil {
 		return nil, err
 	}
-	if CheckPair(cert.Raw, key) != nil {
+	if CheckPair(chain[0].Raw, key) != nil {
 		return nil, &FileError{Path: dir, Err: ErrMismatch, hint: "restore the CA's directory from a backup"}
 	}
-	if KeyKindOf(key.Public()) == "" {
-		return nil, &FileError{Path: dir, Err: fmt.Errorf("the CA's key is %s", keyName(cert.PublicKey, cert.PublicKeyAlgorithm)), hint: "use one of " + strings.Join(KeyKinds(), ", ")}
-	}
-	return &CA{dir: dir, cert: cert, key: key, now: o.clock()}, nil
-}
-
-// ReadCACertificate reads the CA's certificate, for which no passphrase is needed.
-func ReadCACertificate(dir string) (*x509.Certificate, error) {
-	path := filepath.Join(dir, CACertificateFile)
-	der, err := ReadBounded(path, MaxFileSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &FileError{Path: dir, Err: ErrNotInitialised, hint: `make one: uapush ca init --subject "CN=Plant CA/O=Plant"`}
-	}
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, damaged(path, err, "restore the CA's directory from a backup")
-	}
-	return cert, nil
+	return &CA{dir: dir, chain: chain, key: key, now: o.clock()}, nil
 }
 
 // CANeedsPassphrase reports whether the CA's key in dir is stored encrypted.
 func CANeedsPassphrase(dir string) bool { return !missing(filepath.Join(dir, CAEncryptedKeyFile)) }
 
-func loadCAKey(dir string, passphrase []byte) (crypto.Signer, error) {
+func loadCAKey(dir string, o CAOptions) (crypto.Signer, error) {
+	key, path, err := readCAKey(dir, o)
+	if err == nil && KeyKindOf(key.Public()) == "" {
+		err = damaged(path, errors.New("the key is of a kind that this program does not sign with"), "use one of "+strings.Join(KeyKinds(), ", "))
+	}
+	return key, err
+}
+
+func readCAKey(dir string, o CAOptions) (key crypto.Signer, path string, err error) {
 	if CANeedsPassphrase(dir) {
 		path := filepath.Join(dir, CAEncryptedKeyFile)
-		if len(passphrase) == 0 {
-			return nil, &FileError{Path: path, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE"}
+		if len(o.Passphrase) == 0 {
+			return nil, path, &FileError{Path: path, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE"}
 		}
-		key, _, err := decodePKCS12(path, passphrase)
-		return key, err
+		key, _, err := decodePKCS12(path, o.Passphrase)
+		return key, path, err
 	}
-	path := filepath.Join(dir, CAPlainKeyFile)
+	path = filepath.Join(dir, CAPlainKeyFile)
 	if err := checkPrivate(path); err != nil {
-		return nil, err
+		return nil, path, err
 	}
 	data, err := ReadBounded(path, MaxFileSize)
 	if err != nil {
-		return nil, err
+		return nil, path, err
 	}
-	key, err := ParseAnyKey(data)
-	if err != nil {
-		return nil, damaged(path, err, "restore the CA's directory from a backup")
+	if key, err = ParseAnyKey(data); err != nil {
+		err = damaged(path, err, "restore the CA's directory from a backup")
 	}
-	return key, nil
+	return key, path, err
 }
 
 // Certificate is the CA's own certificate. It must not be changed.
-func (ca *CA) Certificate() *x509.Certificate { return ca.cert }
+func (ca *CA) Certificate() *x509.Certificate { return ca.chain[0] }
 
 // Records lists the ledger, oldest first.
 func (ca *CA) Records() ([]LedgerRecord, error) { return ReadCALedger(ca.dir) }

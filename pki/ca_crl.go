@@ -119,7 +119,7 @@ func (ca *CA) renewCRL(always bool) ([]byte, error) {
 		RevokedCertificateEntries: entries,
 		SignatureAlgorithm:        signatureOf(ca.key.Public()),
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, template, ca.cert, ca.key)
+	der, err := x509.CreateRevocationList(rand.Reader, template, ca.chain[0], ca.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the CRL: %w", err)
 	}
@@ -148,7 +148,7 @@ func revocations(records []LedgerRecord) (entries []x509.RevocationListEntry, la
 
 func (ca *CA) stillGood(der []byte, entries []x509.RevocationListEntry, now time.Time) bool {
 	crl, err := x509.ParseRevocationList(der)
-	if err != nil || crl.CheckSignatureFrom(ca.cert) != nil || now.Before(crl.ThisUpdate) {
+	if err != nil || !madeBy(crl, ca.chain[0]) || now.Before(crl.ThisUpdate) {
 		return false
 	}
 	half := crl.ThisUpdate.Add(crl.NextUpdate.Sub(crl.ThisUpdate) / 2)

@@ -22,24 +22,24 @@ import (
 
 var _ Issuer = (*CA)(nil)
 
-// Issue signs a request (OPC 10000-12, 7.9.3) and returns leaf and root. Subject,
+// Issue signs a request (OPC 10000-12, 7.9.3) and returns leaf, intermediates and root. Subject,
 // subjectAltName and key are the request's, with what r adds; the usages and
 // constraints of the request are ignored. The certificate begins Backdate before
-// now and ends with the CA at the latest. It is in the ledger, on the disk,
+// now and outlives no CA of the chain. It is in the ledger, on the disk,
 // before it is returned, so that a caller that died in between gets the same one
-// with r.Since. Errors are *RequestError, or *FileError with ErrExpired, ErrLocked,
-// ErrLedgerFull or ErrDamaged.
+// with r.Since. Errors are *RequestError, or *FileError with ErrExpired, ErrRevoked,
+// ErrLocked, ErrLedgerFull or ErrDamaged.
 func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
 	csr, err := CheckRequest(csrDER, r.ApplicationURI)
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(checkSlotKey(csr, r.Slot), checkIssuerKey(csr, ca.cert)); err != nil {
+	if err := cmp.Or(checkSlotKey(csr, r.Slot), ca.checkIssuerKeys(csr)); err != nil {
 		return nil, err
 	}
 	now := ca.now()
-	if now.After(ca.cert.NotAfter) {
-		return nil, &FileError{Path: ca.path(CACertificateFile), Err: ErrExpired, hint: "make a new CA in another directory and have the servers trust it"}
+	if err := ca.inForce(now); err != nil {
+		return nil, err
 	}
 	template, err := ca.leafTemplate(csr, r, now)
 	if err != nil {
@@ -56,7 +56,7 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	}
 	prior := priorIssuance(records, csrDER, r, now, func(leaf *x509.Certificate) bool { return ca.wouldMake(leaf, csr, r) })
 	if prior != nil {
-		return [][]byte{prior[0].Raw, ca.cert.Raw}, nil
+		return ca.below(prior[0].Raw), nil
 	}
 	if template.SerialNumber, err = unusedSerial(records); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, csr.PublicKey, ca.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, ca.chain[0], csr.PublicKey, ca.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign the certificate: %w", err)
 	}
@@ -77,14 +77,39 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return [][]byte{der, ca.cert.Raw}, nil
+	return ca.below(der), nil
+}
+
+// below puts a certificate before those of the CAs.
+func (ca *CA) below(leaf []byte) [][]byte { return append([][]byte{leaf}, rawChain(ca.chain)...) }
+
+// inForce asks CRLs of the CAs above, too, which may have come since the CA was opened.
+func (ca *CA) inForce(now time.Time) error {
+	above, err := readIssuerCRLs(ca.dir)
+	if err != nil {
+		return err
+	}
+	var crls []*x509.RevocationList
+	for _, cert := range ca.chain[1:] {
+		crls = append(crls, newestCRL(above, cert))
+	}
+	return inForce(ca.dir, ca.chain, crls, now)
+}
+
+func (ca *CA) checkIssuerKeys(csr *x509.CertificateRequest) error {
+	for _, cert := range ca.chain {
+		if err := checkIssuerKey(csr, cert); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wouldMake says whether leaf is what this CA would have made of the request when
 // leaf was made.
 func (ca *CA) wouldMake(leaf *x509.Certificate, csr *x509.CertificateRequest, r Request) bool {
 	t, err := ca.leafTemplate(csr, r, leaf.NotBefore.Add(Backdate))
-	return err == nil && leaf.CheckSignatureFrom(ca.cert) == nil &&
+	return err == nil && leaf.CheckSignatureFrom(ca.chain[0]) == nil &&
 		bytes.Equal(leaf.RawSubject, t.RawSubject) && leaf.NotAfter.Equal(t.NotAfter.Truncate(time.Second)) &&
 		leaf.KeyUsage == t.KeyUsage && slices.Equal(leaf.ExtKeyUsage, t.ExtKeyUsage) &&
 		slices.ContainsFunc(leaf.Extensions, func(e pkix.Extension) bool {
@@ -102,8 +127,10 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 		return nil, &RequestError{RequestStructure, printable(err.Error()), ""}
 	}
 	notAfter := now.Add(orDefault(r.Validity, DefaultValidity))
-	if notAfter.After(ca.cert.NotAfter) {
-		notAfter = ca.cert.NotAfter
+	for _, cert := range ca.chain {
+		if notAfter.After(cert.NotAfter) {
+			notAfter = cert.NotAfter
+		}
 	}
 	template := &x509.Certificate{
 		NotBefore:             now.Add(-Backdate).UTC(),
@@ -158,7 +185,7 @@ func (ca *CA) chooseSubject(template *x509.Certificate, csr *x509.CertificateReq
 	if template.Subject.CommonName == "" {
 		return &RequestError{RequestStructure, "a subject without CN", "a CN: give one as subject in the manifest"}
 	}
-	if bytes.Equal(template.RawSubject, ca.cert.RawSubject) {
+	if slices.ContainsFunc(ca.chain, func(cert *x509.Certificate) bool { return bytes.Equal(template.RawSubject, cert.RawSubject) }) {
 		return &RequestError{RequestStructure, "the CA's own name as subject", "another one: give it as subject in the manifest"}
 	}
 	return nil

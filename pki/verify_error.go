@@ -21,6 +21,12 @@ const (
 	RuleRevocationUnknown Rule = "revocationUnknown"
 )
 
+// Rules that only what is installed for a CA can break.
+const (
+	RuleKey Rule = "key"
+	RuleCRL Rule = "crl"
+)
+
 // CertificateError says which rule a server's certificate breaks.
 type CertificateError struct {
 	Rule     Rule

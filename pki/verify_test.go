@@ -31,7 +31,6 @@ func TestVerify(t *testing.T) {
 	change := func(f func(*x509.Certificate)) pkitest.Identity {
 		return pkitest.Application(t, pkitest.Options{Change: f})
 	}
-	certs := func(list ...*x509.Certificate) []*x509.Certificate { return list }
 	trusting := func(id pkitest.Identity) pki.Policy { return pki.Policy{Trusted: certs(id.Certificate(t))} }
 	crls := func(ders ...[]byte) (lists []*x509.RevocationList) {
 		for _, der := range ders {
@@ -185,3 +184,5 @@ func repeat(der []byte, n int) [][]byte {
 	}
 	return chain
 }
+
+func certs(list ...*x509.Certificate) []*x509.Certificate { return list }

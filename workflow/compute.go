@@ -215,22 +215,8 @@ func (s *State) wantedTrust() ([]plan.TrustListAction, error) {
 	var out []plan.TrustListAction
 	for _, d := range s.Desired.TrustLists {
 		a := plan.TrustListAction{Group: d.Group}
-		for _, part := range []struct {
-			sources []string
-			resolve func(string) ([]plan.Material, error)
-			into    *[]plan.Material
-		}{
-			{d.Trusted, s.Materials.certificates, &a.Trusted},
-			{d.Issuers, s.Materials.certificates, &a.Issuers},
-			{d.CRLs, s.Materials.crls, &a.CRLs},
-		} {
-			for _, source := range part.sources {
-				found, err := part.resolve(source)
-				if err != nil {
-					return nil, fmt.Errorf("trust list of %s: %w", d.Group, err)
-				}
-				*part.into = append(*part.into, found...)
-			}
+		if err := s.Materials.resolve(d, &a); err != nil {
+			return nil, fmt.Errorf("trust list of %s: %w", d.Group, err)
 		}
 		out = append(out, a)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 )
@@ -11,15 +12,53 @@ import (
 // The words of a manifest that stand for something other than a file.
 const (
 	wordSelf = "self" // this client's own certificate
-	wordCA   = "ca"   // the built-in certificate authority, or its CRL
+	wordCA   = "ca"   // the built-in certificate authority with those above it, or their CRLs
 )
 
 // Materials resolves what a manifest names in its trust lists.
 type Materials struct {
 	Self [][]byte // this client's certificate chain, DER, leaf first
-	// Authority returns the certificate of the built-in CA and its current CRL, in
-	// DER. It is called only when the manifest says "ca".
-	Authority func() (certificate, crl []byte, err error)
+	// Authority returns the certificates of the built-in CA, its own first and the
+	// root last, and the current CRL of each, in DER. It is called only when the
+	// manifest says "ca".
+	Authority func() (certificates, crls [][]byte, err error)
+}
+
+// resolve finds what a TrustList of the manifest names.
+func (m Materials) resolve(d config.DesiredTrustList, a *plan.TrustListAction) error {
+	for _, source := range d.Trusted {
+		trusted, issuers, err := m.trusted(source)
+		if err != nil {
+			return err
+		}
+		a.Trusted, a.Issuers = append(a.Trusted, trusted...), append(a.Issuers, issuers...)
+	}
+	for _, source := range d.Issuers {
+		found, err := m.certificates(source)
+		if err != nil {
+			return err
+		}
+		a.Issuers = append(a.Issuers, found...)
+	}
+	for _, source := range d.CRLs {
+		found, err := m.crls(source)
+		if err != nil {
+			return err
+		}
+		a.CRLs = append(a.CRLs, found...)
+	}
+	return nil
+}
+
+// trusted resolves one entry of trusted. Of the built-in CA only its own certificate
+// is trusted; those above it are issuers, or all that their owner signs would be
+// trusted as well.
+func (m Materials) trusted(source string) (trusted, issuers []plan.Material, err error) {
+	found, err := m.certificates(source)
+	if err != nil || source != wordCA {
+		return found, nil, err
+	}
+	return found[:1], found[1:], nil
 }
 
 // certificates resolves one entry of trusted or issuers.
@@ -31,11 +70,11 @@ func (m Materials) certificates(source string) ([]plan.Material, error) {
 		}
 		return described(source, m.Self[:1], plan.Certificate)
 	case wordCA:
-		cert, _, err := m.authority()
+		certificates, _, err := m.authority()
 		if err != nil {
 			return nil, err
 		}
-		return described(source, [][]byte{cert}, plan.Certificate)
+		return described(source, certificates, plan.Certificate)
 	}
 	bundle, err := pki.LoadBundle(source)
 	if err != nil {
@@ -54,11 +93,11 @@ func (m Materials) certificates(source string) ([]plan.Material, error) {
 // crls resolves one entry of crls.
 func (m Materials) crls(source string) ([]plan.Material, error) {
 	if source == wordCA {
-		_, crl, err := m.authority()
+		_, crls, err := m.authority()
 		if err != nil {
 			return nil, err
 		}
-		return described(source, [][]byte{crl}, plan.CRL)
+		return described(source, crls, plan.CRL)
 	}
 	bundle, err := pki.LoadBundle(source)
 	if err != nil {
@@ -74,11 +113,14 @@ func (m Materials) crls(source string) ([]plan.Material, error) {
 	return described(source, ders, plan.CRL)
 }
 
-func (m Materials) authority() (certificate, crl []byte, err error) {
+func (m Materials) authority() (certificates, crls [][]byte, err error) {
 	if m.Authority == nil {
 		return nil, nil, ErrNoIssuer
 	}
-	return m.Authority()
+	if certificates, crls, err = m.Authority(); err == nil && len(certificates) == 0 {
+		err = ErrNoIssuer
+	}
+	return certificates, crls, err
 }
 
 // described describes DER after DER with one of plan's two descriptions.

@@ -114,7 +114,7 @@ func newRig(t testing.TB) *rig {
 	r.issuer = &issuer{s: r.server, chain: m.leaf}
 	r.State = &State{
 		Target: r.server, ServerURL: "opc.tcp://plc1:4840", Desired: lineA(), Issuer: r.issuer,
-		Materials: Materials{Self: [][]byte{m.self}, Authority: func() ([]byte, []byte, error) { return m.ca, m.crl, nil }},
+		Materials: Materials{Self: [][]byte{m.self}, Authority: func() ([][]byte, [][]byte, error) { return [][]byte{m.ca}, [][]byte{m.crl}, nil }},
 		Observe:   func(e Event) error { r.events = append(r.events, e); return nil },
 	}
 	return r

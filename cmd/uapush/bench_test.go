@@ -228,9 +228,9 @@ func (r *rig) runJudged(b *testing.B, url string, traffic *secureconv.Traffic, j
 	}
 	return &workflow.State{
 		Target: target, ServerURL: url, Desired: lineA(b), Issuer: r.ca,
-		Materials: workflow.Materials{Self: r.identity.Chain, Authority: func() ([]byte, []byte, error) {
+		Materials: workflow.Materials{Self: r.identity.Chain, Authority: func() ([][]byte, [][]byte, error) {
 			crl, err := r.ca.CRL(context.Background())
-			return r.ca.Certificate().Raw, crl, err
+			return [][]byte{r.ca.Certificate().Raw}, [][]byte{crl}, err
 		}},
 	}
 }

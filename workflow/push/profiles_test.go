@@ -74,7 +74,7 @@ func applyTo(t *testing.T, server *sim.Server, d config.Desired) (*workflow.Stat
 	s := &workflow.State{
 		Target: target(t, server), ServerURL: server.URL(), Desired: d, Issuer: testIssuer{t}, ReconnectWithin: 20 * time.Second,
 		Materials: workflow.Materials{
-			Self: client().Chain, Authority: func() (cert, crl []byte, err error) { return ca().cert.Raw, ca().crl, nil },
+			Self: client().Chain, Authority: func() (certs, crls [][]byte, err error) { return [][]byte{ca().cert.Raw}, [][]byte{ca().crl}, nil },
 		},
 	}
 	return s, workflow.Run(t.Context(), s, workflow.Apply())

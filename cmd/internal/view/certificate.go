@@ -58,58 +58,6 @@ func validity(from, to, now time.Time) string {
 	return fmt.Sprintf("%s, %d days left", span, int(to.Sub(now).Hours()/24))
 }
 
-// Authority shows the built-in CA and what it issued, without the certificates.
-func (v View) Authority(dir string, ca *x509.Certificate, crl *x509.RevocationList, records []pki.LedgerRecord) error {
-	value := struct {
-		Directory   string             `json:"directory"`
-		Certificate pki.Description    `json:"certificate"`
-		CRL         crlInfo            `json:"crl"`
-		Ledger      []pki.LedgerRecord `json:"ledger"`
-	}{dir, pki.Describe(ca), crlInfoOf(crl), append([]pki.LedgerRecord{}, records...)}
-	for i := range value.Ledger {
-		value.Ledger[i].Certificate, value.Ledger[i].Issuers = nil, nil
-	}
-	return v.Result(value, func(t *Text) {
-		t.Line("certificate authority in %s", dir)
-		t.certificate(value.Certificate)
-		t.Line("CRL %s, next update %s, %d revoked", value.CRL.Number, value.CRL.NextUpdate.Format(time.DateOnly), value.CRL.Revoked)
-		t.Line("")
-		t.issuedRows(records)
-	}, []string{value.Certificate.SHA256})
-}
-
-func (t *Text) issuedRows(records []pki.LedgerRecord) {
-	var rows [][]string
-	for _, r := range records {
-		if r.Event == pki.EventIssued {
-			until := ""
-			if r.NotAfter != nil {
-				until = r.NotAfter.UTC().Format(time.DateOnly)
-			}
-			rows = append(rows, []string{r.Time.UTC().Format(time.DateTime), fmt.Sprintf("%.16s", r.Serial), until, Clean(r.Subject)})
-		}
-	}
-	if len(rows) == 0 {
-		t.Line("No certificate has been issued.")
-		return
-	}
-	t.Rows([]string{"ISSUED", "SERIAL", "UNTIL", "SUBJECT"}, rows)
-}
-
-type crlInfo struct {
-	Number     string    `json:"number"`
-	NextUpdate time.Time `json:"nextUpdate"`
-	Revoked    int       `json:"revoked"`
-}
-
-func crlInfoOf(l *x509.RevocationList) crlInfo {
-	info := crlInfo{NextUpdate: l.NextUpdate.UTC(), Revoked: len(l.RevokedCertificateEntries)}
-	if l.Number != nil {
-		info.Number = l.Number.String()
-	}
-	return info
-}
-
 // Version shows what was built, and from what.
 func (v View) Version(version, revision, goVersion string) error {
 	value := struct {

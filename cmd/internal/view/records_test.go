@@ -196,17 +196,20 @@ func TestCertificate(t *testing.T) {
 
 func TestAuthority(t *testing.T) {
 	ca := pkitest.NewAuthority(t, pkitest.Key(0), "Plant CA", nil)
-	crl := pkitest.ParseCRL(t, ca.CRL(t, ca.Certificate))
+	below := ca.Intermediate(t, pkitest.Key(1), "Line CA", nil)
+	crl := pkitest.ParseCRL(t, below.CRL(t, ca.Certificate))
 	until := time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
 	records := []pki.LedgerRecord{
 		{Event: pki.EventIssued, Time: noon, Serial: "0123456789abcdef0123", Subject: "CN=PLC1\x1b[31m", NotAfter: &until},
 		{Event: pki.EventRevoked, Time: noon, Serial: "01"},
 	}
 	show := func(records []pki.LedgerRecord) func(View) error {
-		return func(v View) error { return v.Authority("/state/ca", ca.Certificate, crl, records) }
+		return func(v View) error {
+			return v.Authority(pki.Authority{Dir: "/state/ca", Chain: []*x509.Certificate{below.Certificate, ca.Certificate}, CRLs: []*x509.RevocationList{crl, nil}}, records)
+		}
 	}
 	got := text(t, View{}, show(records))
-	for _, part := range []string{"certificate authority in /state/ca\n", "Plant CA", "1 revoked", "ISSUED", "2026-01-01 12:00:00  0123456789abcdef  2027-01-02  CN=PLC1[31m\n"} {
+	for _, part := range []string{"certificate authority in /state/ca\n", "Line CA", "1 revoked\n", "below CN=Plant CA/O=Test, ", "no CRL\n", "ISSUED", "2026-01-01 12:00:00  0123456789abcdef  2027-01-02  CN=PLC1[31m\n"} {
 		if !strings.Contains(got, part) {
 			t.Errorf("it does not say %q:\n%s", part, got)
 		}

@@ -1,0 +1,85 @@
+package cmd
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/uapush/uapush/pki"
+)
+
+type caInitFlags struct {
+	issuerFlags
+	subject, kind, out string
+	bare, intermediate bool
+}
+
+func (a *app) caInitCommand() *cobra.Command {
+	f := &caInitFlags{}
+	c := &cobra.Command{
+		Use:   "init --subject SUBJECT (--ca-passphrase-file FILE | --no-passphrase)",
+		Short: "Make the certificate authority",
+		Long: `init makes the authority's key and certificate once. An existing one is never touched.
+
+With --intermediate it makes a key and a request for a certificate, which the owner of
+the root signs wherever the root's key is; ca install takes what comes back.
+
+RSA signs for keys of every kind; a key on a curve signs for curves alone, because the
+SecurityPolicies with RSA want RSA in the whole chain (OPC 10000-6, 6.2.2). Where all
+slots are on curves, make the authority on one too: some stacks tell the kind of a
+certificate by its signature.`,
+		Example: `  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file ca.pass
+  uapush ca init --subject "CN=Bench CA/O=Plant" --no-passphrase
+  uapush ca init --intermediate --subject "CN=Line A CA/O=Plant" --ca-passphrase-file ca.pass --out line-a-ca.csr`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.runCAInit(c, f) },
+	}
+	f.register(c)
+	c.Flags().StringVar(&f.subject, "subject", "", `subject of its certificate, such as "CN=Plant CA/O=Plant"`)
+	c.Flags().BoolVar(&f.bare, "no-passphrase", false, "keep the key unencrypted (0600)")
+	c.Flags().StringVar(&f.kind, "key", string(pki.KeyRSA4096), "kind of its key: "+strings.Join(pki.KeyKinds(), ", "))
+	c.Flags().BoolVar(&f.intermediate, "intermediate", false, "make a request for a root elsewhere, instead of a root")
+	c.Flags().StringVar(&f.out, "out", "", "write that request to this file instead of standard output")
+	_ = c.RegisterFlagCompletionFunc("key", cobra.FixedCompletions(pki.KeyKinds(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.MarkFlagRequired("subject")
+	return c
+}
+
+func (f *caInitFlags) options(a *app) (o pki.CAOptions, err error) {
+	o = pki.CAOptions{NoPassphrase: f.bare, Key: pki.KeyKind(f.kind)}
+	switch o.Subject, err = pki.ParseSubject(f.subject); {
+	case err != nil:
+		return o, usage(`write it like "CN=Plant CA/O=Plant"`, "--subject: %w", err)
+	case !slices.Contains(pki.KeyKinds(), f.kind):
+		return o, usage("one of "+strings.Join(pki.KeyKinds(), ", "), "--key cannot be %q", f.kind)
+	case f.out != "" && !f.intermediate:
+		return o, usage("say --intermediate, or leave --out away", "--out is for the request of an intermediate")
+	}
+	o.Passphrase, err = f.passphrase(a)
+	return o, err
+}
+
+func (a *app) runCAInit(c *cobra.Command, f *caInitFlags) error {
+	o, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	dir, err := a.caDir()
+	if err != nil {
+		return err
+	}
+	if !f.intermediate {
+		ca, err := pki.InitCA(c.Context(), dir, o)
+		if err != nil {
+			return err
+		}
+		return a.view().Certificate("made the certificate authority in "+dir, ca.Certificate())
+	}
+	request, err := pki.InitIntermediate(c.Context(), dir, o)
+	if err != nil {
+		return err
+	}
+	a.progress().Line("made the key of an intermediate in %s; have the root sign the request, then uapush ca install CHAIN", dir)
+	return a.deliver(f.out, request)
+}
