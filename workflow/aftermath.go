@@ -189,10 +189,14 @@ func (s *State) cancelStaged(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := s.Session.CancelChanges(ctx); err != nil {
+	switch err := s.Session.CancelChanges(ctx); {
+	case errors.Is(err, ErrNoCancelChanges):
+		s.note("%v; it drops the open transaction with the session", err)
+	case err != nil:
 		s.note("the open transaction could not be cancelled (%v); the server drops it with the session", err)
 		return false
+	default:
+		s.note("the open transaction was cancelled")
 	}
-	s.note("the open transaction was cancelled")
 	return true
 }

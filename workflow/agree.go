@@ -127,7 +127,7 @@ func (s *State) slotDiffers(c upkeep.SlotChange, now upkeep.Situation, session C
 		return ""
 	}
 	for _, e := range session.Endpoints() {
-		if bytes.Equal(e.Certificate, c.Old) {
+		if e.Secured() && bytes.Equal(e.Certificate, c.Old) {
 			return "its endpoint " + e.URL + " still shows the old certificate of " + name
 		}
 	}

@@ -23,6 +23,10 @@ func (noConfigurationFile) Hint() string {
 	return "ConfigurationFile came with NodeSet 1.05.05; ask the vendor for a newer firmware, or configure the endpoint with the vendor's tool"
 }
 
+// ErrNoCancelChanges says that the server lacks the optional CancelChanges, so that
+// a transaction ends with the Session that began it and not before.
+var ErrNoCancelChanges = errors.New("the server has no CancelChanges")
+
 // ErrDeclined says that the operator did not approve the plan.
 var ErrDeclined = errors.New("not approved; nothing was changed")
 

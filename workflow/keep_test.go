@@ -32,6 +32,7 @@ type kept struct {
 	stub     bool   // takes trust lists and forgets them
 	merges   bool   // takes what is added to trust lists, and removes nothing
 	stuck    bool   // endpoints go on to show the old certificate
+	plain    bool   // so does an endpoint without security, the last one of the list
 	accepted [][]byte
 	sent     []CertificateUpdate
 }
@@ -73,7 +74,11 @@ func (s *keptSession) Endpoints() []EndpointCertificate {
 	if s.k.stuck {
 		shown = s.k.own
 	}
-	return []EndpointCertificate{{URL: "opc.tcp://test:4840", Certificate: shown}}
+	all := []EndpointCertificate{{URL: "opc.tcp://test:4840", SecurityMode: config.ModeSignAndEncrypt, Certificate: shown}}
+	if s.k.plain {
+		all = append(all, EndpointCertificate{URL: "opc.tcp://test:4840", SecurityMode: config.ModeNone, Certificate: s.k.own})
+	}
+	return all
 }
 
 func (s *keptSession) CreateSigningRequest(_ context.Context, r SigningRequest) ([]byte, error) {
@@ -382,18 +387,25 @@ func TestRemoveSingly(t *testing.T) {
 	}
 }
 
-// Without GetCertificates the endpoints say what the slot holds.
+// Without GetCertificates the endpoints say what the slot holds; not one without
+// security, of which open62541 never changes the certificate.
 func TestSlotFromEndpoints(t *testing.T) {
-	bubble(t, "", func(t *testing.T) {
-		r := newKept(t)
-		r.k.silent = true
-		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
-			t.Fatal(err)
-		}
-		if c := r.Work.Certificates[0]; !bytes.Equal(c.Old, keptOnce.old) || !r.Verified {
-			t.Errorf("got %+v", c)
-		}
-	})
+	for name, c := range map[string]struct{ silent, plain bool }{
+		"shown only":                       {silent: true},
+		"one without security":             {plain: true},
+		"shown only, one without security": {silent: true, plain: true},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			r := newKept(t)
+			r.k.silent, r.k.plain = c.silent, c.plain
+			if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
+				t.Fatal(err)
+			}
+			if c := r.Work.Certificates[0]; !bytes.Equal(c.Old, keptOnce.old) || !r.Verified {
+				t.Errorf("got %+v", c)
+			}
+		})
+	}
 }
 
 // A certificate that was not announced is not written, nor is anything else.

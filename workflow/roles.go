@@ -45,6 +45,11 @@ type EndpointCertificate struct {
 	Certificate            []byte
 }
 
+// Secured says that the certificate secures the endpoint. Where SecurityMode is None
+// nothing has to be proven with it: open62541 goes on to show the one that it was
+// started with.
+func (e EndpointCertificate) Secured() bool { return e.SecurityMode != config.ModeNone }
+
 // TrustLists is the role of TrustListType (7.8.2) beside WriteTrustList.
 type TrustLists interface {
 	// ReadTrustList is OpenWithMasks, Read and Close. A server may return more lists
@@ -99,6 +104,7 @@ const (
 	NoTransaction        TransactionPhase = "none"
 	TransactionActive    TransactionPhase = "active"
 	TransactionCompleted TransactionPhase = "completed"
+	TransactionUnknown   TransactionPhase = "unknown" // the server does not say
 )
 
 // TransactionDiagnostics describe the current or latest transaction.

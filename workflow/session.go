@@ -62,7 +62,8 @@ type CertificateGroups interface {
 	UpdateCertificate(ctx context.Context, u CertificateUpdate) (bool, error)
 	// ApplyChanges ends the transaction (7.10.9). Bad_NothingToDo is no error.
 	ApplyChanges(ctx context.Context) error
-	// CancelChanges discards it (7.10.11).
+	// CancelChanges discards it (7.10.11). That there is none is no error; the error
+	// of servers without the method is ErrNoCancelChanges.
 	CancelChanges(ctx context.Context) error
 }
 

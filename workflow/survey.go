@@ -83,7 +83,7 @@ func inferSlots(groups []upkeep.Group, endpoints []EndpointCertificate) {
 	only.Certificates = map[config.NodeID][]byte{}
 	for _, e := range endpoints {
 		cert, err := x509.ParseCertificate(e.Certificate)
-		if err != nil {
+		if err != nil || !e.Secured() {
 			continue
 		}
 		i := slices.IndexFunc(only.Types, func(t config.NodeID) bool { return t != config.TypeRsaMin && upkeep.Fits(cert, t) })

@@ -37,11 +37,13 @@ func (cancelWaiting) Name() string { return "cancel changes" }
 
 func (cancelWaiting) Run(ctx context.Context, s *State) error { return s.Session.CancelChanges(ctx) }
 
-// rediagnose reads the diagnostics where the server, and its connection, still have them.
+// rediagnose reads the diagnostics where the server, and its connection, still have
+// them; without, the phase is TransactionUnknown.
 type rediagnose struct{ diagnose }
 
 func (rediagnose) Run(ctx context.Context, s *State) error {
 	if err := (diagnose{}).Run(ctx, s); err != nil {
+		s.Transaction = TransactionDiagnostics{Phase: TransactionUnknown}
 		s.note("the server does not say what became of it: %v", err)
 	}
 	return nil

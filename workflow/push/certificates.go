@@ -20,7 +20,11 @@ func (s *Session) CreateSigningRequest(ctx context.Context, r workflow.SigningRe
 		return nil, err
 	}
 	done, err := s.do(ctx, s.app.call(pathCreateSigningRequest, g.id, slot, r.Subject, r.RegenerateKey, r.Nonce))
-	if err != nil {
+	var gone *ConnectError
+	switch {
+	case errors.As(err, &gone) && !r.RegenerateKey:
+		return nil, &OldKeyRequestError{Err: err}
+	case err != nil:
 		return nil, err
 	}
 	request, ok := output[[]byte](done, 0)
@@ -75,29 +79,32 @@ func (s *Session) ApplyChanges(ctx context.Context) error {
 	return err
 }
 
-// CancelChanges discards the transaction (7.10.11). The method is optional:
-// without it, the end of the Session has the same effect.
+// CancelChanges discards the transaction (7.10.11). That there is none is no error.
+// The method is optional: without it, the end of the Session has the same effect.
 func (s *Session) CancelChanges(ctx context.Context) error {
 	if err := s.members(ctx); err != nil {
 		return err
 	}
-	if s.app.members[pathCancelChanges] == nil {
-		return nil
+	if err := s.needs(pathCancelChanges); err != nil {
+		return err
 	}
 	_, err := s.change(ctx, s.app.call(pathCancelChanges))
 	var refused *CallError
-	if errors.As(err, &refused) && absentOrIdle(refused.Status) {
+	switch {
+	case errors.Is(err, ua.StatusBadNothingToDo):
 		return nil
+	case errors.As(err, &refused) && unbound(refused.Status):
+		return &MissingFeatureError{Feature: pathCancelChanges}
 	}
 	return err
 }
 
-// absentOrIdle says that CancelChanges has nothing to cancel, or is a node
-// without an implementation; both are met in the field.
-func absentOrIdle(s ua.StatusCode) bool {
+// unbound says that a method is a node without an implementation: node-opcua 2.157
+// and open62541 1.5 have such nodes.
+func unbound(s ua.StatusCode) bool {
 	switch s {
-	case ua.StatusBadNothingToDo, ua.StatusBadMethodInvalid, ua.StatusBadNotImplemented,
-		ua.StatusBadNotSupported, ua.StatusBadNodeIDUnknown, ua.StatusBadInternalError:
+	case ua.StatusBadMethodInvalid, ua.StatusBadNotImplemented, ua.StatusBadNotSupported,
+		ua.StatusBadNodeIDUnknown, ua.StatusBadInternalError:
 		return true
 	}
 	return false

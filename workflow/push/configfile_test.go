@@ -148,6 +148,30 @@ func TestFailuresOnTheWay(t *testing.T) {
 	}
 }
 
+// open62541 1.5.7 ends when it is asked for the key that it has, and a newer one waits
+// for its certificate.
+func TestSigningRequestLost(t *testing.T) {
+	for newKey, hint := range map[bool]string{false: "ask for a new key", true: "run the command again"} {
+		var file, list []byte
+		f := device(&file, &list)
+		f.method("12637/CreateSigningRequest", nil)
+		s := f.session(t)
+		if err := s.members(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.hook = func(req ua.Request) (ua.Response, error) {
+			if _, ok := req.(*secureconv.CallRequest); ok {
+				return nil, secureconv.ErrConnectionLost
+			}
+			return nil, nil
+		}
+		_, err := s.CreateSigningRequest(t.Context(), workflow.SigningRequest{Group: "DefaultApplicationGroup", Type: config.TypeRsaSha256, RegenerateKey: newKey})
+		if workflow.ClassOf(err) != workflow.ClassNetwork || !strings.Contains(hintOf(err), hint) {
+			t.Errorf("new key %v: got class %d, hint %q, %v; want %q", newKey, workflow.ClassOf(err), hintOf(err), err, hint)
+		}
+	}
+}
+
 // Nothing is unknown about a request that was never sent.
 func TestNotSent(t *testing.T) {
 	f := newFake()
@@ -194,7 +218,6 @@ func TestApplyAndCancel(t *testing.T) {
 		{"ApplyChanges", ua.StatusBadSessionIDInvalid, false},
 		{"CancelChanges", 0, true},
 		{"CancelChanges", ua.StatusBadNothingToDo, true},
-		{"CancelChanges", ua.StatusBadInternalError, true}, // a node without an implementation
 		{"CancelChanges", ua.StatusBadUserAccessDenied, false},
 	} {
 		var file, list []byte
@@ -207,8 +230,14 @@ func TestApplyAndCancel(t *testing.T) {
 		}
 	}
 	var file, list []byte
-	if err := device(&file, &list).session(t).CancelChanges(t.Context()); err != nil {
-		t.Errorf("CancelChanges, absent: %v", err)
+	if err := device(&file, &list).session(t).CancelChanges(t.Context()); !errors.Is(err, workflow.ErrNoCancelChanges) {
+		t.Errorf("CancelChanges, absent: got %v", err)
+	}
+	// node-opcua 2.157 and open62541 1.5: a node without an implementation.
+	f := device(&file, &list)
+	f.method("12637/CancelChanges", func([]any) ua.CallMethodResult { return bad(ua.StatusBadInternalError) })
+	if err := f.session(t).CancelChanges(t.Context()); !errors.Is(err, workflow.ErrNoCancelChanges) {
+		t.Errorf("CancelChanges, unbound: got %v", err)
 	}
 }
 

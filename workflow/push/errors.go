@@ -39,8 +39,14 @@ func (e *CallError) Error() string {
 }
 
 func (e *CallError) Unwrap() error         { return e.Status }
-func (e *CallError) Hint() string          { return judge(e.Status).hint }
 func (e *CallError) Class() workflow.Class { return judge(e.Status).class }
+
+func (e *CallError) Hint() string {
+	if e.Method == pathApplyChanges && e.Status == ua.StatusBadUserAccessDenied { // open62541
+		return "the user lacks the SecurityAdmin role, or nothing waits that this session began: a transaction ends with its own session"
+	}
+	return judge(e.Status).hint
+}
 
 // TargetsRejectedError comes with the result of a CloseAndUpdate whose targets
 // the server did not take; it has applied none of them (OPC 10000-12, 7.8.5.2).
@@ -109,6 +115,19 @@ func (e *OutcomeUnknownError) Hint() string {
 	return "look at what the server shows now: uapush plan and uapush config get only read"
 }
 
+// OldKeyRequestError says that the connection ended while a request for the key that
+// the server has was on its way.
+type OldKeyRequestError struct{ Err error }
+
+func (e *OldKeyRequestError) Error() string { return e.Err.Error() }
+func (e *OldKeyRequestError) Unwrap() error { return e.Err }
+
+// Hint is about open62541 (1.5.7 to the newest of 2026), which frees a key twice there.
+func (e *OldKeyRequestError) Hint() string {
+	return "see whether the server still runs: open62541 does not survive a request for the key that it has while a newer key waits for its certificate. " +
+		"Restart it, or ask for a new key as well"
+}
+
 // MissingFeatureError names an optional part of Part 12 that the server lacks.
 type MissingFeatureError struct {
 	Feature string
@@ -118,16 +137,22 @@ func (e *MissingFeatureError) Error() string { return "the server has no " + e.F
 
 // Unwrap gives the sentinel that a workflow knows for the feature.
 func (e *MissingFeatureError) Unwrap() error {
-	if e.Feature == pathFile {
+	switch e.Feature {
+	case pathFile:
 		return workflow.ErrNoConfigurationFile
+	case pathCancelChanges:
+		return workflow.ErrNoCancelChanges
 	}
 	return nil
 }
 
 func (e *MissingFeatureError) Class() workflow.Class { return workflow.ClassRejected }
 func (e *MissingFeatureError) Hint() string {
-	if e.Feature == pathFile {
+	switch e.Feature {
+	case pathFile:
 		return "ConfigurationFile came with NodeSet 1.05.05; ask the vendor for a newer firmware, or configure the endpoint with the vendor's tool"
+	case pathCancelChanges:
+		return "a transaction ends with the session that began it: end that session, or wait until it times out"
 	}
 	return "the feature is optional in OPC 10000-12; ask the vendor, or do without it"
 }

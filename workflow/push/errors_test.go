@@ -100,6 +100,12 @@ func TestEveryErrorHasHintAndClass(t *testing.T) {
 		{&LoginError{Type: config.TokenUserName, Err: ua.StatusBadUserAccessDenied}, workflow.ClassTrust, "password"},
 		{&LoginError{Type: config.TokenCertificate, Err: ua.StatusBadIdentityTokenRejected}, workflow.ClassTrust, "user certificate"},
 		{&WrongServerError{}, workflow.ClassNetwork, "certificate"},
+		{&LoginError{Err: &tokenTypeError{offers: []*ua.UserTokenPolicy{
+			{TokenType: ua.UserTokenTypeCertificate}, {TokenType: ua.UserTokenTypeUserName},
+		}}}, workflow.ClassTrust, "--password-file FILE, or --user-cert FILE"},
+		{&CallError{Method: pathUpdateCertificate, Status: ua.StatusBadUserAccessDenied}, workflow.ClassTrust, "this client's ApplicationUri"},
+		{&CallError{Method: pathApplyChanges, Status: ua.StatusBadUserAccessDenied}, workflow.ClassTrust, "its own session"},
+		{&MissingFeatureError{Feature: pathCancelChanges}, workflow.ClassRejected, "that session"},
 		{&PermissionError{Err: cause}, workflow.ClassTrust, "SecurityAdmin"},
 		{&URLError{}, workflow.ClassUsage, "opc.tcp"},
 	} {
@@ -108,6 +114,6 @@ func TestEveryErrorHasHintAndClass(t *testing.T) {
 		}
 	}
 	if errors.Unwrap(&MissingFeatureError{Feature: "x"}) != nil {
-		t.Error("only the ConfigurationFile has a sentinel")
+		t.Error("only features that a workflow asks about have a sentinel")
 	}
 }

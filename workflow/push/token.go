@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gopcua/opcua/ua"
 
@@ -155,13 +156,16 @@ func (e *tokenTypeError) names() []string {
 
 // Hint names the flags for what the endpoint takes.
 func (e *tokenTypeError) Hint() string {
-	for _, p := range e.offers {
-		switch p.TokenType {
-		case ua.UserTokenTypeUserName:
-			return "give --user NAME and --password-file FILE"
-		case ua.UserTokenTypeCertificate:
-			return "give --user-cert FILE and --user-key FILE"
-		}
+	var ways []string
+	names := e.names()
+	if slices.Contains(names, config.TokenUserName.String()) {
+		ways = append(ways, "--user NAME and --password-file FILE")
 	}
-	return "the server's administrator has to enable another kind of user"
+	if slices.Contains(names, config.TokenCertificate.String()) {
+		ways = append(ways, "--user-cert FILE and --user-key FILE")
+	}
+	if len(ways) == 0 {
+		return "the server's administrator has to enable another kind of user"
+	}
+	return "give " + strings.Join(ways, ", or ")
 }

@@ -125,7 +125,7 @@ func Remove(have plan.TrustList, names []string) (plan.TrustList, error) {
 			})
 		}
 		if !found {
-			return have, &UnknownError{What: "certificate or CRL in the trust list of " + have.Group, Name: name, Known: fingerprints(have)}
+			return have, &UnknownError{What: "certificate or CRL", TrustList: have.Group, Name: name, Known: fingerprints(have)}
 		}
 	}
 	orphan := func(der []byte) bool {

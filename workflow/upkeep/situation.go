@@ -187,9 +187,11 @@ func typesOf(groups []Group) []string {
 	return names
 }
 
-// UnknownError says that the application has no such group or type.
+// UnknownError says that the application has no such group or type, or one of its
+// trust lists no such entry.
 type UnknownError struct {
 	What, Name string
+	TrustList  string // its group, where an entry is what is unknown
 	Known      []string
 }
 
@@ -198,11 +200,20 @@ func (e *UnknownError) Error() string {
 	if len(e.Known) > 0 {
 		known = strings.Join(e.Known, ", ")
 	}
-	return fmt.Sprintf("the application has no %s %q; it has %s", e.What, e.Name, known)
+	owner := "application"
+	if e.TrustList != "" {
+		owner = "trust list of " + e.TrustList
+	}
+	return fmt.Sprintf("the %s has no %s %q; it has %s", owner, e.What, e.Name, known)
 }
 
 // Hint tells where the names are.
-func (e *UnknownError) Hint() string { return "uapush group list shows the groups and their types" }
+func (e *UnknownError) Hint() string {
+	if e.TrustList != "" {
+		return "uapush trust list shows the fingerprints"
+	}
+	return "uapush group list shows the groups and their types"
+}
 
 // AmbiguousError says that several groups or slots are meant where one is needed.
 type AmbiguousError struct{ Among []string }

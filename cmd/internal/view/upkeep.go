@@ -169,6 +169,9 @@ func (v View) Transaction(d workflow.TransactionDiagnostics) error {
 		case workflow.NoTransaction:
 			t.Line("There was no transaction since the server started.")
 			return
+		case workflow.TransactionUnknown:
+			t.Line("The server took the call, and does not say what became of the transaction.")
+			return
 		case workflow.TransactionActive:
 			t.Line("A transaction is open since %s.", d.StartTime.UTC().Format(time.DateTime))
 		default:
