@@ -40,6 +40,8 @@ type UpdateFact struct {
 	Base     config.VersionTime `json:"base"`
 	Version  config.VersionTime `json:"version"`
 	UpdateID UpdateID           `json:"updateId"`
+	// Due is when the server begins to apply it: it has waited its RestartDelayTime.
+	Due time.Time `json:"due,omitzero"`
 	// Deadline is when the server takes an unconfirmed update back; zero where it
 	// asks for no confirmation.
 	Deadline time.Time `json:"deadline,omitzero"`

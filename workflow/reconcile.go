@@ -116,7 +116,7 @@ func (s *State) sentUnanswered(ctx context.Context) error {
 
 func (s *State) needsNoConfirmation(ctx context.Context) error {
 	before, after := s.shows()
-	if due := s.Earlier.Sending.Add(s.Earlier.Plan.Update.RestartDelay); before && s.now().Before(due) {
+	if due := s.Earlier.Update.Due; before && s.now().Before(due) {
 		if err := s.lookAfter(ctx, due.Sub(s.now()), "the server to apply the update"); err != nil {
 			return err
 		}

@@ -96,6 +96,8 @@ func TestReconcile(t *testing.T) {
 		{name: "killed when the confirmation was answered, not recorded", later: time.Hour, killed: begun(confirm{}),
 			between: func(s *server) { s.pending = nil }, outcome: OutcomeApplied, why: "waits for no confirmation", uploads: 1},
 		{name: "no confirmation is asked for", server: func(s *server) { s.noUpdateID = true }, killed: uploaded, later: time.Hour, outcome: OutcomeApplied, why: "needs no confirmation", uploads: 1},
+		{name: "no confirmation is asked for, and not applied yet", server: func(s *server) { s.noUpdateID = true },
+			desired: func(d *config.Desired) { d.Update.RestartDelay = time.Minute }, killed: uploaded, outcome: OutcomeApplied, why: "needs no confirmation", uploads: 1},
 		{name: "somebody undid it", server: func(s *server) { s.noUpdateID = true }, killed: uploaded,
 			between: func(s *server) { before := s.pending.before; s.pending = nil; s.put(before) }, outcome: OutcomeReverted, why: "from before it", uploads: 2},
 		{name: "somebody did the same", killed: fact(func(f Fact) bool { return f.Approved != nil }), between: func(s *server) { put(s, lineA()) },

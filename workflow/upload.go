@@ -69,11 +69,12 @@ func (upload) Run(ctx context.Context, s *State) error {
 		return err
 	}
 	s.Update = result
+	due := s.now().Add(s.Plan.Update.RestartDelay)
 	if result.UpdateID != (UpdateID{}) {
-		s.Deadline = s.now().Add(s.Plan.Update.RestartDelay + s.Plan.Update.RevertAfter)
+		s.Deadline = due.Add(s.Plan.Update.RevertAfter)
 	}
 	return s.record(Fact{Update: &UpdateFact{
-		Base: s.Plan.BaseVersion, Version: result.NewVersion, UpdateID: result.UpdateID, Deadline: s.Deadline,
+		Base: s.Plan.BaseVersion, Version: result.NewVersion, UpdateID: result.UpdateID, Due: due, Deadline: s.Deadline,
 	}}, "version %v follows %v", result.NewVersion, s.Plan.BaseVersion)
 }
 
