@@ -50,8 +50,9 @@ func (a *app) confirmCommand() *cobra.Command {
 		Short: "Confirm an update that waits for it",
 		Long: `confirm makes an update permanent that was uploaded with --no-confirm, or whose run
 was cut off, while the server still waits for it (OPC 10000-12, 7.8.5.3). The new
-session that this takes is the proof that the server can still be reached. It
-does nothing else; uapush resume also fills trust lists and certificates.`,
+session that this takes is the proof that the server can still be reached, and a
+session through the changed endpoint, where this client can use it, that it works.
+It does nothing else; uapush resume also fills trust lists and certificates.`,
 		Example: `  uapush apply -f line-a.yaml plc1 --no-confirm --revert-after 10m
   uapush confirm`,
 		Args: cobra.MaximumNArgs(1),

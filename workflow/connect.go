@@ -135,13 +135,7 @@ func (confirm) Skip(s *State) string {
 }
 
 func (confirm) Run(ctx context.Context, s *State) error {
-	err := s.retry(ctx, s.Deadline, "the server to have applied the update", func() error {
-		err := s.Session.ConfirmUpdate(ctx, s.Update.UpdateID)
-		if err != nil && !errors.Is(err, ua.StatusBadInvalidState) {
-			return backoff.Permanent(err)
-		}
-		return err
-	})
+	err := s.retry(ctx, s.Deadline, "the server to have applied the update", func() error { return s.confirmOnce(ctx) })
 	switch {
 	case err == nil:
 		s.Confirmed = true
@@ -152,4 +146,31 @@ func (confirm) Run(ctx context.Context, s *State) error {
 		return &RevertedError{Why: "no longer knows it", Err: err}
 	}
 	return err
+}
+
+// confirmOnce asks once. A server that had not applied the update is asked again
+// over a new Session: the one at hand came about through the old configuration, and
+// what the update changed is there to be tried only now.
+func (s *State) confirmOnce(ctx context.Context) error {
+	if s.Session == nil {
+		if err := s.open(ctx); ClassOf(err) == ClassNetwork {
+			return err
+		} else if err != nil {
+			return backoff.Permanent(err)
+		}
+		if (trial{}).Skip(s) == "" {
+			if err := (trial{}).Run(ctx, s); err != nil {
+				return backoff.Permanent(err)
+			}
+		}
+	}
+	err := s.Session.ConfirmUpdate(ctx, s.Update.UpdateID)
+	switch {
+	case errors.Is(err, ua.StatusBadInvalidState):
+		s.disconnect(ctx)
+		return err
+	case err != nil:
+		return backoff.Permanent(err)
+	}
+	return nil
 }

@@ -75,14 +75,17 @@ type server struct {
 	calls  []string
 	counts map[string]int
 
-	pending *pendingUpdate
-	updates []ConfigurationUpdate
-	lists   []TrustList
-	listsOf []string
-	csrs    []SigningRequest
-	certs   []CertificateUpdate
-	staged  []func()
-	probes  []string
+	pending     *pendingUpdate
+	updates     []ConfigurationUpdate
+	lists       []TrustList
+	listsOf     []string
+	csrs        []SigningRequest
+	certs       []CertificateUpdate
+	staged      []func()
+	probes      []string
+	openAt      []time.Time
+	confirmedAt time.Time
+	shown       func(config.Application) []EndpointCertificate // what discovery shows; nil is not known
 }
 
 type pendingUpdate struct {
@@ -149,8 +152,21 @@ func (s *server) Open(ctx context.Context) (Session, error) {
 		return nil, err
 	}
 	s.sessions++
-	return &session{server: s}, nil
+	s.openAt = append(s.openAt, time.Now())
+	opened := &session{server: s}
+	if s.shown == nil {
+		return opened, nil
+	}
+	return &showing{opened, s.shown(s.app)}, nil
 }
+
+// showing is a Session that knows what discovery showed before it.
+type showing struct {
+	*session
+	at []EndpointCertificate
+}
+
+func (s *showing) Endpoints() []EndpointCertificate { return s.at }
 
 func (s *server) Probe(_ context.Context, url string, certificate []byte) (Probe, error) {
 	before, after := s.call("Probe")
@@ -253,7 +269,7 @@ func (s *session) ConfirmUpdate(_ context.Context, id UpdateID) error {
 	case s.pending.state == "":
 		return &classed{text: "too early", class: ClassConflict, status: ua.StatusBadInvalidState}
 	}
-	s.pending = nil
+	s.pending, s.confirmedAt = nil, time.Now()
 	return after
 }
 

@@ -39,6 +39,14 @@ func leftover(err error) bool {
 	return errors.Is(err, statusBadTransactionPending) || errors.Is(err, ua.StatusBadNotReadable) || errors.Is(err, ua.StatusBadNotWritable)
 }
 
+// Endpoints are what discovery showed, where the Session knows it.
+func (p patient) Endpoints() []EndpointCertificate {
+	if shown, ok := p.Session.(interface{ Endpoints() []EndpointCertificate }); ok {
+		return shown.Endpoints()
+	}
+	return nil
+}
+
 func (p patient) Observe(ctx context.Context, groups []string) (o Observation, err error) {
 	err = p.wait(ctx, func() error { o, err = p.Session.Observe(ctx, groups); return err })
 	return o, err

@@ -134,25 +134,10 @@ func (s *State) needsNoConfirmation(ctx context.Context) error {
 // waitsForConfirmation leaves State.Update set where there is something to confirm.
 func (s *State) waitsForConfirmation(ctx context.Context) error {
 	u := s.Earlier.Update
-	before, after := s.shows()
-	if before && s.now().Before(u.Deadline) { // it may still be on its way
-		err := s.Session.ConfirmUpdate(ctx, u.UpdateID)
-		for err != nil && errors.Is(err, ua.StatusBadInvalidState) && s.now().Before(u.Deadline) {
-			if err := s.lookAfter(ctx, min(time.Second, u.Deadline.Sub(s.now())), "the server to apply the update"); err != nil {
-				return err
-			}
-			err = s.Session.ConfirmUpdate(ctx, u.UpdateID)
-		}
-		if err == nil {
-			if err := s.confirmedEarlier(); err != nil {
-				return err
-			}
-		}
-		if err := s.lookAgain(ctx); err != nil {
-			return err
-		}
-		before, after = s.shows()
+	if err := s.awaitUpdate(ctx, *u); err != nil {
+		return err
 	}
+	before, after := s.shows()
 	switch {
 	case after && s.Earlier.Confirmed:
 		return s.concluded(OutcomeApplied, "The update is in force and confirmed, version %v.", s.Base.Version)
@@ -168,6 +153,24 @@ func (s *State) waitsForConfirmation(ctx context.Context) error {
 		return s.concluded(OutcomeReverted, "The server has taken the update back, and shows the configuration from before it, version %v.", s.Base.Version)
 	}
 	return s.neither()
+}
+
+// awaitUpdate looks until the update is in force, or its time is up: it may still
+// be on its way. It asks for no confirmation meanwhile: a server that applies the
+// update just then would give it before anything was tried.
+func (s *State) awaitUpdate(ctx context.Context, u UpdateFact) error {
+	pause := max(u.Due.Sub(s.now()), time.Second)
+	for before, _ := s.shows(); before && !s.Earlier.Confirmed && s.now().Before(u.Deadline); before, _ = s.shows() {
+		if err := s.lookAfter(ctx, min(pause, u.Deadline.Sub(s.now())), "the server to apply the update"); err != nil {
+			return err
+		}
+		if before, _ = s.shows(); !before {
+			s.disconnect(ctx) // only a Session of afterwards proves that the server can be reached
+			return s.lookAgain(ctx)
+		}
+		pause = time.Second
+	}
+	return nil
 }
 
 // stillThere: the time to confirm is over by our clock, and the update is there.

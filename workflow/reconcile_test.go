@@ -86,10 +86,10 @@ func TestReconcile(t *testing.T) {
 	}{
 		{name: "killed after the approval", killed: fact(func(f Fact) bool { return f.Approved != nil }), outcome: OutcomeNotApplied, why: "not sent", uploads: 1},
 		{name: "killed before the upload was sent", killed: begun(upload{}), outcome: OutcomeNotApplied, why: "from before the update", uploads: 1},
-		{name: "killed with the answer in hand, and not applied yet", killed: uploaded, outcome: OutcomeApplied, why: "confirmed", uploads: 1},
+		{name: "killed with the answer in hand, and not applied yet", killed: uploaded, outcome: OutcomeApplied, why: "waits for its confirmation", uploads: 1},
 		{name: "killed with the answer in hand", killed: uploaded, later: 10 * time.Second, outcome: OutcomeApplied, why: "waits for its confirmation", uploads: 1},
 		{name: "killed before the restart was over", desired: func(d *config.Desired) { hour(d); d.Update.RestartDelay = time.Minute },
-			killed: uploaded, outcome: OutcomeApplied, why: "confirmed", uploads: 1},
+			killed: uploaded, outcome: OutcomeApplied, why: "waits for its confirmation", uploads: 1},
 		{name: "killed before the confirmation was sent", desired: hour, killed: begun(confirm{}), later: time.Minute, outcome: OutcomeApplied, why: "waits", uploads: 1},
 		{name: "killed before the confirmation, and too late now", killed: begun(confirm{}), later: time.Hour, outcome: OutcomeReverted, why: "taken the update back", uploads: 2},
 		{name: "killed after the confirmation", killed: doneWith(confirm{}), later: time.Hour, outcome: OutcomeApplied, why: "confirmed", uploads: 1},

@@ -62,8 +62,12 @@ func (s *State) changedURLs() []string {
 	if !ok {
 		return nil
 	}
+	changes := s.Plan.Changes
+	if s.Earlier != nil { // confirm alone takes up no plan
+		changes = s.Earlier.Plan.Changes
+	}
 	var out []string
-	for _, c := range s.Plan.Changes {
+	for _, c := range changes {
 		e, isEndpoint := c.After.(config.ServerEndpoint)
 		if !isEndpoint || len(e.EndpointURLs) == 0 {
 			continue
