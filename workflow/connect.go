@@ -137,7 +137,7 @@ func (confirm) Skip(s *State) string {
 func (confirm) Run(ctx context.Context, s *State) error {
 	err := s.retry(ctx, s.Deadline, "the server to have applied the update", func() error { return s.confirmOnce(ctx) })
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, ua.StatusBadInvalidArgument) && s.confirmedBefore(ctx):
 		s.Confirmed = true
 		return s.record(Fact{Confirmed: &s.Update.UpdateID}, "")
 	case errors.Is(err, StatusBadTransactionFailed):
@@ -173,4 +173,17 @@ func (s *State) confirmOnce(ctx context.Context) error {
 		return backoff.Permanent(err)
 	}
 	return nil
+}
+
+// confirmedBefore says that an earlier run's confirmation, whose answer is not on
+// record, has arrived: the server no longer knows the update, and has it in force.
+func (s *State) confirmedBefore(ctx context.Context) bool {
+	if s.Earlier == nil || s.Earlier.Confirming.IsZero() || s.lookAgain(ctx) != nil {
+		return false
+	}
+	_, after := s.shows()
+	if after {
+		s.note("the server waits for no confirmation of the update any more: that of the earlier run has arrived")
+	}
+	return after
 }

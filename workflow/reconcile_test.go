@@ -95,6 +95,8 @@ func TestReconcile(t *testing.T) {
 		{name: "killed after the confirmation", killed: doneWith(confirm{}), later: time.Hour, outcome: OutcomeApplied, why: "confirmed", uploads: 1},
 		{name: "killed when the confirmation was answered, not recorded", later: time.Hour, killed: begun(confirm{}),
 			between: func(s *server) { s.pending = nil }, outcome: OutcomeApplied, why: "waits for no confirmation", uploads: 1},
+		{name: "killed when the confirmation was answered, not recorded, and in time", killed: begun(confirm{}),
+			between: func(s *server) { s.pending = nil }, outcome: OutcomeApplied, why: "waits for its confirmation", uploads: 1},
 		{name: "no confirmation is asked for", server: func(s *server) { s.noUpdateID = true }, killed: uploaded, later: time.Hour, outcome: OutcomeApplied, why: "needs no confirmation", uploads: 1},
 		{name: "no confirmation is asked for, and not applied yet", server: func(s *server) { s.noUpdateID = true },
 			desired: func(d *config.Desired) { d.Update.RestartDelay = time.Minute }, killed: uploaded, outcome: OutcomeApplied, why: "needs no confirmation", uploads: 1},
