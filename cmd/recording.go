@@ -30,6 +30,8 @@ type recording struct {
 	journal *journal.Journal
 	before  []workflow.Event // what happened until the journal was begun
 	left    string           // what a run that ended well leaves to resume; "" is nothing
+	stood   journal.State    // of a run that is gone on with, before
+	moved   bool             // something was sent, or was seen to have happened to it
 }
 
 // beginRecording takes the lock of a server. An earlier run on it that was cut
@@ -122,6 +124,7 @@ func (r *recording) observe(e workflow.Event) error {
 			return err
 		}
 	}
+	r.moved = r.moved || e.Type == workflow.StepStarted && workflow.Mutates(e.Step) || e.Fact != nil && e.Fact.Outcome != nil
 	if r.journal != nil {
 		return r.journal.Observe(e)
 	}
@@ -168,6 +171,8 @@ func (r *recording) end(s *workflow.State, runErr error) error {
 	case runErr == nil && r.left != "":
 		end, message = journal.Partly, r.left
 	case runErr == nil:
+	case r.stood.Unfinished() && !r.moved: // whoever could not look has finished nothing
+		return errors.Join(runErr, r.standsAsBefore(runErr))
 	case errors.As(runErr, &partial) && !partial.Unchanged, workflow.ClassOf(runErr) == workflow.ClassUnknown:
 		end = journal.Partly
 	default:
@@ -180,6 +185,15 @@ func (r *recording) end(s *workflow.State, runErr error) error {
 		return err
 	}
 	return runErr
+}
+
+// standsAsBefore ends an attempt to go on with a run that came to nothing, such as
+// one with a wrong password. An update that waits, waits on.
+func (r *recording) standsAsBefore(why error) error {
+	if r.stood == journal.StateCutOff { // which is a record without an end
+		return r.journal.Close()
+	}
+	return r.journal.End(journal.End(r.stood), why.Error(), workflow.ClassOf(why).String())
 }
 
 // carryOut performs steps that change a server, on record.

@@ -219,6 +219,7 @@ func (a *app) reopenRecording(conn *connection, run journal.Run) (*recording, er
 	}
 	// Read again, now that nobody else writes.
 	if run, err = journal.Find(runs, run.ID); err == nil {
+		r.stood = run.Progress(workflow.Mutates).State(false)
 		r.journal, err = journal.Reopen(run, journal.Options{Recorded: a.env.Recorded})
 	}
 	if err != nil {
