@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,12 +119,15 @@ func (f *applyFlags) inputs(a *app, s *workflow.State, args []string) ([]string,
 		}
 		return args, f.desired(a, s)
 	}
+	if len(args) > 0 && (strings.HasSuffix(args[0], ".yaml") || strings.HasSuffix(args[0], ".yml")) {
+		return nil, usage("write -f "+args[0], "a manifest is named with -f")
+	}
 	if len(args) == 0 || !strings.HasSuffix(args[0], ".json") {
 		return nil, usage("name a manifest with -f FILE, or a plan saved by uapush plan --out", "there is nothing to apply")
 	}
 	p, err := loadPlan(args[0])
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", args[0], err)
+		return nil, err
 	}
 	s.Saved = &p
 	if f.application == "" {
@@ -205,7 +207,7 @@ func (a *app) showCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := loadPlan(args[0])
 			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
+				return err
 			}
 			if markdown {
 				return a.view().Markdown(shortLabel(p.Server.URL), p)

@@ -71,7 +71,11 @@ func (f *connectionFlags) fill(a *app, c *cobra.Command, entry serverEntry, dir 
 		without(inventory, users...)
 		without(inventory, passwords...)
 	}
-	return errors.Join(err, f.take(inventory, set, func(name string) string { return "inventory: " + name }))
+	err = errors.Join(err, f.take(inventory, set, func(name string) string { return "inventory: " + name }))
+	if err == nil && (f.timeout <= 0 || f.deadline < 0) {
+		err = usage("give a time such as 30s", "--timeout and --deadline are times to wait, not %v and %v", f.timeout, f.deadline)
+	}
+	return err
 }
 
 // The settings that say who logs in, and those that say with which secret. Of
@@ -101,7 +105,7 @@ func (f *connectionFlags) take(values map[string][]string, set map[string]bool, 
 		}
 		for _, value := range values[flag.Name] {
 			if err := flag.Value.Set(value); err != nil {
-				errs = append(errs, usage("", "%s: %w", from(flag.Name), err))
+				errs = append(errs, badValue(flag, from(flag.Name), value, ""))
 			}
 			set[flag.Name] = true
 		}

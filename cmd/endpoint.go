@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,7 +91,7 @@ const defaultRevertAfter = 2 * time.Minute
 func (a *app) runEndpointDelete(c *cobra.Command, f *deleteFlags, args []string) error {
 	name := ""
 	if f.port == 0 {
-		if len(args) == 0 {
+		if len(args) == 0 || strings.Contains(args[0], "://") {
 			return usage("give NAME or --port PORT; uapush endpoint list shows them", "no endpoint is named")
 		}
 		name, args = args[0], args[1:]
@@ -98,7 +99,7 @@ func (a *app) runEndpointDelete(c *cobra.Command, f *deleteFlags, args []string)
 		name = fmt.Sprint(f.port)
 	}
 	if !f.dryRun && f.confirm != name {
-		return usage("say --confirm "+name, "deleting the endpoint %s needs --confirm %s", name, name)
+		return usage("add --confirm "+name, "the clients of the endpoint %s lose it: it is deleted only when it is named twice", name)
 	}
 	conn, err := a.connect(c, &f.connectionFlags, args)
 	if err != nil {

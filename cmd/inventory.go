@@ -150,7 +150,11 @@ func (a *app) server(args []string) (name string, entry serverEntry, dir string,
 	case word == "":
 		err = usage("the inventory has "+strings.Join(names, ", "), "no server is named")
 	case len(names) == 0:
-		err = usage("give a discovery URL such as opc.tcp://"+word+":4840, or write an inventory "+inventoryFile, "%q is no URL, and there is no inventory to look it up in", word)
+		url := "opc.tcp://" + word
+		if !strings.Contains(word, ":") {
+			url += ":4840"
+		}
+		err = usage("give a discovery URL such as "+url+", or write an inventory "+inventoryFile, "%q is no URL, and there is no inventory to look it up in", word)
 	default:
 		err = usage("the inventory has "+strings.Join(names, ", "), "the inventory knows no server %q", word)
 	}

@@ -171,5 +171,8 @@ func loadPlan(path string) (plan.Plan, error) {
 	if err != nil && exitCode(err) == exitFailure {
 		err = usage("name a plan that uapush plan --out has saved", "%w", err)
 	}
-	return p, err
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
 }

@@ -55,9 +55,7 @@ confirms it, and fills trust lists and certificate slots.`,
 	f.BoolVar(&a.global.noInput, "no-input", false, "never ask; fail and name the missing flag instead")
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "say more on stderr: what is skipped and why, and what happens on the wire")
 	f.StringVar(&a.global.state, "state", "", "folder for pins, the client's identity and the certificate authority (default $XDG_STATE_HOME/uapush)")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("see "+c.CommandPath()+" --help", "%w", err)
-	})
+	root.SetFlagErrorFunc(flagError)
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(view.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
 		a.overFleet(a.planCommand(), reads), a.overFleet(a.applyCommand(), changes), a.showCommand(),
@@ -79,29 +77,15 @@ func markUsage(c *cobra.Command) {
 	c.SuggestionsMinimumDistance = 2
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return argumentError(c, args, err)
+			if check(c, args) != nil {
+				return argumentError(c, check, args)
 			}
-			if err := c.ValidateRequiredFlags(); err != nil {
-				return usage("usage: "+c.UseLine(), "%w", err)
-			}
-			return nil
+			return missingFlag(c)
 		}
 	}
 	for _, sub := range c.Commands() {
 		markUsage(sub)
 	}
-}
-
-func argumentError(c *cobra.Command, args []string, err error) error {
-	if c.HasSubCommands() && len(args) > 0 {
-		hint := "see " + c.CommandPath() + " --help"
-		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = "did you mean " + strings.Join(near, " or ") + "?"
-		}
-		return usage(hint, "%s knows no command %q", c.CommandPath(), args[0])
-	}
-	return usage("usage: "+c.UseLine(), "%w", err)
 }
 
 // prepare checks the global flags before any command runs.

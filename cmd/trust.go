@@ -48,7 +48,7 @@ func (a *app) newJudge(f *connectionFlags, server string) (*judge, error) {
 	}
 	if f.pin != "" {
 		if j.pin, err = pki.ParsePin(f.pin); err != nil {
-			return nil, usage("write it as sha256: and 64 hexadecimal digits", "--pin: %w", err)
+			return nil, usage("write sha256: and the 64 hexadecimal digits of the certificate's SHA-256", "--pin cannot be %q", f.pin)
 		}
 	}
 	for _, word := range f.suppress {

@@ -52,7 +52,9 @@ func (e *CertificateError) Error() string {
 	case RuleApplicationURI:
 		return text + fmt.Sprintf("its ApplicationUri is %s, the server says %s", e.Value, e.Expected)
 	case RuleUntrusted:
-		return text + fmt.Sprintf("neither it (%s) nor its issuer is trusted", e.Value)
+		return text + "neither it nor its issuer is trusted"
+	case RulePin:
+		return text + "it is not the pinned one, " + e.Expected
 	}
 	if e.Expected != "" {
 		return text + fmt.Sprintf("%s, expected %s", e.Value, e.Expected)
@@ -65,7 +67,7 @@ func (e *CertificateError) Hint() string {
 	pin := "--pin sha256:" + e.SHA256
 	switch e.Rule {
 	case RulePin:
-		return "if the server's certificate was renewed, compare the fingerprint at the server and pin the new one; if not, somebody may be in between"
+		return "if the server's certificate was renewed, compare the fingerprint at the server and pin the new one, " + pin + "; if not, somebody may be in between"
 	case RuleUntrusted:
 		return "compare the fingerprint at the server, then give its certificate or its CA with --trust FILE, or " + pin
 	case RuleChain:

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/gopcua/opcua/ua"
@@ -43,7 +44,12 @@ func (k ConnectKind) String() string {
 }
 
 func (e *ConnectError) Error() string {
-	return fmt.Sprintf("%s: %s %v: %v", e.Stage, e.URL, e.Kind, e.Err)
+	why := e.Err
+	var op *net.OpError
+	if errors.As(e.Err, &op) { // which says itself that it was connecting
+		why = op
+	}
+	return fmt.Sprintf("%s: %s %v: %v", e.Stage, e.URL, e.Kind, why)
 }
 
 func (e *ConnectError) Unwrap() error         { return e.Err }
