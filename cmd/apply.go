@@ -51,7 +51,7 @@ goes to the server it was made for, unless SERVER names it otherwise.`,
 	c.Flags().BoolVar(&f.skipCertificates, "skip-certificates", false, "stop after the configuration is confirmed")
 	c.Flags().BoolVar(&f.noConfirm, "no-confirm", false, "stop after the upload; uapush confirm or uapush resume goes on while the server waits")
 	c.Flags().StringSliceVar(&f.confirm, "confirm", nil, "name of an endpoint whose loss to this operator is meant")
-	a.completeWithServers(c)
+	c.ValidArgsFunction = a.completeApply
 	return c
 }
 

@@ -141,7 +141,7 @@ the group's trust list lacks come from --issuers and from the rest of CHAIN.`,
 	f.changeFlagsWithTypes(c)
 	c.Flags().StringSliceVar(&issuers, "issuers", nil, "file with CAs and CRLs that the trust list needs for the certificate; may be repeated")
 	c.Flags().StringVar(&keyFile, "key-file", "", "private key of the certificate (PEM), when the server does not have it")
-	a.completeWithServers(c)
+	c.ValidArgsFunction = a.serverAfter(1)
 	return c
 }
 

@@ -114,6 +114,12 @@ somebody else.`,
 	f.register(c)
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are differences")
 	c.Flags().BoolVar(&lastRun, "last-run", false, "compare with what the latest run on this server led to")
+	c.ValidArgsFunction = func(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if lastRun {
+			return a.serverAfter(0)(c, args, word)
+		}
+		return a.serverAfter(1)(c, args, word)
+	}
 	return c
 }
 

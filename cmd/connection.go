@@ -50,7 +50,6 @@ func (f *connectionFlags) register(c *cobra.Command) {
 	f.set.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")
 	f.set.DurationVar(&f.deadline, "deadline", 0, "longest time for the whole run (default none)")
 	c.Flags().AddFlagSet(f.set)
-	c.ValidArgsFunction = nil
 }
 
 // fill takes what the command line left open from the environment, and then from

@@ -82,6 +82,7 @@ name (or the port) has to be said twice: --confirm.`,
 	c.Flags().BoolVar(&f.detailedExitCode, "detailed-exitcode", false, "exit with 2 when there are changes")
 	c.Flags().DurationVar(&f.timing.RevertAfter, "revert-after", defaultRevertAfter, "the server takes the change back when it is not confirmed by then")
 	c.Flags().DurationVar(&f.timing.RestartDelay, "restart-delay", 0, "the server waits this long before it applies the change")
+	c.ValidArgsFunction = a.completeDelete
 	return c
 }
 

@@ -41,12 +41,3 @@ func (a *app) runPlan(c *cobra.Command, f *planFlags, args []string) error {
 	}
 	return a.present(conn, s.Plan, f)
 }
-
-func (a *app) completeWithServers(c *cobra.Command) {
-	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveDefault
-		}
-		return a.completeServer(), cobra.ShellCompDirectiveNoFileComp
-	}
-}

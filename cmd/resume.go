@@ -33,13 +33,12 @@ out where only one run is unfinished. The server is reached as in that run; give
 the same --user and password source, unless the inventory has them.`,
 		Example: `  uapush resume
   uapush resume 7xk2fq --user admin --password-file pw`,
-		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.completeRun,
-		RunE:              func(c *cobra.Command, args []string) error { return a.runResume(c, f, args) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.runResume(c, f, args) },
 	}
 	f.connectionFlags.register(c)
 	f.issuerFlags.register(c)
-	c.ValidArgsFunction = a.completeRun
+	c.ValidArgsFunction = a.completeUnfinished
 	return c
 }
 
@@ -59,7 +58,7 @@ It does nothing else; uapush resume also fills trust lists and certificates.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.runResume(c, f, args) },
 	}
 	f.connectionFlags.register(c)
-	c.ValidArgsFunction = a.completeRun
+	c.ValidArgsFunction = a.completeUnfinished
 	return c
 }
 

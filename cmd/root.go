@@ -30,6 +30,9 @@ type globalFlags struct {
 	state            string
 }
 
+// colours are the values of --color.
+var colours = []string{"auto", "always", "never"}
+
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "uapush",
@@ -67,6 +70,7 @@ confirms it, and fills trust lists and certificate slots.`,
 		a.simCommand(), a.demoCommand(),
 		a.schemaCommand(), a.versionCommand(),
 	)
+	a.completes(root)
 	markUsage(root)
 	return root
 }
@@ -93,8 +97,8 @@ func (a *app) prepare() error {
 	if !slices.Contains(view.Formats(), a.global.output) {
 		return usage("one of "+strings.Join(view.Formats(), ", "), "there is no output format %q", a.global.output)
 	}
-	if !slices.Contains([]string{"auto", "always", "never"}, a.global.colour) {
-		return usage("one of auto, always, never", "--color cannot be %q", a.global.colour)
+	if !slices.Contains(colours, a.global.colour) {
+		return usage("one of "+strings.Join(colours, ", "), "--color cannot be %q", a.global.colour)
 	}
 	if a.global.verbose {
 		a.log = slog.New(slog.NewTextHandler(a.env.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -92,7 +92,7 @@ server when its time is up, and a certificate that was issued stays valid until
 it is revoked. RUN may be left out where only one run is unfinished.`,
 		Example:           `  uapush runs abandon 7xk2fq`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: a.completeRun,
+		ValidArgsFunction: a.completeUnfinished,
 		RunE: func(_ *cobra.Command, args []string) error {
 			r, err := a.unfinishedRun(args)
 			if err != nil {
@@ -111,7 +111,11 @@ it is revoked. RUN may be left out where only one run is unfinished.`,
 			if err != nil {
 				return err
 			}
-			return j.End(journal.Abandoned, "given up by the operator", "")
+			if err := j.End(journal.Abandoned, "given up by the operator", ""); err != nil {
+				return err
+			}
+			a.progress().Line("run %s is given up", r.ID)
+			return nil
 		},
 	}
 }
@@ -138,20 +142,4 @@ func (a *app) findRun(word string) (journal.Run, error) {
 		return journal.Run{}, err
 	}
 	return journal.Find(dir, word)
-}
-
-func (a *app) completeRun(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	dir, err := a.runsDir()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	runs, _ := journal.List(dir) // those that can be read
-	var ids []string
-	for _, r := range runs {
-		ids = append(ids, r.ID+"\t"+r.Command+" on "+r.Server)
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
 }
