@@ -26,7 +26,7 @@ func argumentError(c *cobra.Command, check cobra.PositionalArgs, args []string) 
 			return usage(hint, "%s cannot make use of %q", c.CommandPath(), args[n])
 		}
 	}
-	return usage(hint, "%s needs to be told more", c.CommandPath())
+	return usage(hint, "%s: an argument is missing", c.CommandPath())
 }
 
 // missingFlag names the flags that a command cannot do without.
