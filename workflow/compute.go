@@ -18,6 +18,7 @@ type compute struct{}
 func (compute) Name() string { return "compare" }
 
 func (compute) Run(ctx context.Context, s *State) (err error) {
+	s.bound = plan.Bind(s.Base, s.Desired)
 	if s.lists, err = s.wantedTrust(); err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (s *State) want() (config.Application, error) {
 	case s.Saved != nil:
 		return s.Base, nil
 	}
-	return plan.Merge(s.Base, s.Desired, s.Observation.Capabilities.ApplicationType)
+	return plan.Merge(s.Base, s.bound, s.Observation.Capabilities.ApplicationType)
 }
 
 func (s *State) planServer() plan.Server {

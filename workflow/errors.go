@@ -86,10 +86,22 @@ func (e *RejectedError) Unwrap() error { return e.Err }
 // RevertedError says that the server took an update back before it was confirmed.
 type RevertedError struct {
 	Why string // what the server said to that, as the end of "the server …"
-	Err error
+	Err error  // of the server; nil where it said nothing
+}
+
+// Hint tells how to go on.
+func (e *RevertedError) Hint() string {
+	var h interface{ Hint() string }
+	if errors.As(e.Err, &h) {
+		return h.Hint()
+	}
+	return "look at the server's own log for the reason: a port that is taken, a network that it does not have"
 }
 
 func (e *RevertedError) Error() string {
+	if e.Err == nil {
+		return "the server took the update back: it " + e.Why
+	}
 	return fmt.Sprintf("the server took the update back: it %s: %v", e.Why, e.Err)
 }
 func (e *RevertedError) Unwrap() error { return e.Err }

@@ -67,7 +67,7 @@ func (s *State) wantNow() (config.Application, error) {
 	case s.Edit != nil:
 		return s.Edit(s.Base)
 	}
-	return plan.Merge(s.Base, s.Desired, s.Observation.Capabilities.ApplicationType)
+	return plan.Merge(s.Base, s.bound, s.Observation.Capabilities.ApplicationType)
 }
 
 // sameChanges leaves out where a record stands in the file: what is done to it is

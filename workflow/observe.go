@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/config/uafile"
 )
 
@@ -34,7 +35,16 @@ func (reobserve) Skip(s *State) string {
 	return ""
 }
 
-func (reobserve) Run(ctx context.Context, s *State) error { return s.look(ctx) }
+func (reobserve) Run(ctx context.Context, s *State) error {
+	before := s.Base
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	if s.Update == nil || s.Confirmed || len(plan.Compute(before, s.Base)) > 0 {
+		return nil
+	}
+	return &RevertedError{Why: "asked for no confirmation, and shows its old configuration"}
+}
 
 // look is the one writer of Observation, File and Base.
 func (s *State) look(ctx context.Context) error {

@@ -37,6 +37,7 @@ type State struct {
 	Observation  Observation            // observe
 	File         *uafile.File           // observe
 	Base         config.Application     // observe: File, decoded
+	bound        config.Desired         // compute: Desired, with the server's records that it names
 	lists        []plan.TrustListAction // compute: the manifest's TrustLists, read once
 	Plan         plan.Plan              // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
 	Expected     *config.Application    // upload, or resume: what the changes lead to

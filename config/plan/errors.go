@@ -55,7 +55,11 @@ func (e *DanglingError) Hint() string {
 	if len(e.Available) == 0 {
 		return "the server has none to refer to; describe it in the manifest"
 	}
-	return "there are " + strings.Join(nearest(e.Reference, e.Available), ", ")
+	hint := "there are " + strings.Join(nearest(e.Reference, e.Available), ", ")
+	if e.List == config.ServerEndpointList {
+		hint += "; some servers give their records other names with every version: what the manifest describes itself is found by its content"
+	}
+	return hint
 }
 
 // ApplicationTypeError says that a kind of application has no use for what is desired.

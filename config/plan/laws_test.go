@@ -188,6 +188,7 @@ func checkMerge(t *testing.T, seed uint64) {
 	g := newGenerator(seed)
 	base, typ := g.application(), g.applicationType()
 	d := g.desired(typ)
+	checkBind(t, seed, base, d, typ)
 	merged, err := Merge(base, d, typ)
 	if err != nil {
 		t.Fatalf("seed %d: Merge: %v", seed, err)
@@ -213,6 +214,42 @@ func checkMerge(t *testing.T, seed uint64) {
 		if c := Compute(server, again); len(c) != 0 {
 			t.Errorf("seed %d: Merge again %s changes %s", seed, what, text(c))
 		}
+	}
+}
+
+// checkBind: a desired endpoint that also refers to records of the server means the
+// same bound, and goes on meaning it when the server has renamed them.
+func checkBind(t *testing.T, seed uint64, base config.Application, d config.Desired, typ config.ApplicationType) {
+	t.Helper()
+	if typ == config.ApplicationClient {
+		return // whose endpoints have no settings
+	}
+	g := newGenerator(seed + 1)
+	d.Records = d.Records.Clone()
+	for i := range d.Records.ServerEndpoints {
+		e := &d.Records.ServerEndpoints[i]
+		e.SecuritySettingNames = set(append(e.SecuritySettingNames, some(g, securityList.names(&base)...)...))
+		e.UserTokenSettingNames = set(append(e.UserTokenSettingNames, some(g, tokenList.names(&base)...)...))
+	}
+	merged, err := Merge(base, d, typ)
+	if err != nil {
+		t.Fatalf("seed %d: Merge: %v", seed, err)
+	}
+	bound := Bind(base, d)
+	again, err := Merge(base, bound, typ)
+	if err != nil {
+		t.Fatalf("seed %d: Merge of what was bound: %v", seed, err)
+	}
+	if c := Compute(merged, again); len(c) != 0 {
+		t.Errorf("seed %d: bound, it differs by %s", seed, text(c))
+	}
+	renamed := g.renameAll(again)
+	later, err := Merge(renamed, bound, typ)
+	if err != nil {
+		t.Fatalf("seed %d: Merge after the server has renamed its records: %v", seed, err)
+	}
+	if c := Compute(renamed, later); len(c) != 0 {
+		t.Errorf("seed %d: after the server has renamed its records, Merge changes %s", seed, text(c))
 	}
 }
 
