@@ -21,9 +21,8 @@ type Attempt struct {
 
 // attempt opens Sessions through the endpoints that matter, one after the other
 // until one works; with TryAll, all of them. The Session at hand proves its own
-// endpoint. Others are tried where the server shows them, and only with the
-// certificate that it shows there: over a channel with a judged certificate
-// (OPC 10000-4, 5.7.2), which vouches for it.
+// endpoint. Others are tried where the server shows them, and only with a
+// certificate that the Session vouches for.
 type attempt struct{}
 
 func (attempt) Name() string { return "try the endpoints" }
@@ -37,16 +36,17 @@ func (attempt) Skip(s *State) string {
 
 func (attempt) Run(ctx context.Context, s *State) error {
 	wanted := s.wantedEndpoints()
-	own := portOf(s.Session.ServerIdentity().EndpointURL)
+	id := s.Session.ServerIdentity()
+	own := portOf(id.EndpointURL)
 	var tried []Attempt
 	for _, e := range wanted {
 		if e.Port == own {
-			tried = append(tried, Attempt{NetworkName: e.NetworkName, Port: e.Port, URL: s.Session.ServerIdentity().EndpointURL})
+			tried = append(tried, Attempt{NetworkName: e.NetworkName, Port: e.Port, URL: id.EndpointURL})
 		}
 	}
 	if len(tried) == 0 || s.TryAll {
 		s.disconnect(ctx) // some servers have few Sessions to give
-		tried = append(tried, s.tryOthers(ctx, wanted, own)...)
+		tried = append(tried, s.tryOthers(ctx, wanted, own, id.Certificate)...)
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -55,10 +55,10 @@ func (attempt) Run(ctx context.Context, s *State) error {
 	return nil
 }
 
-func (s *State) tryOthers(ctx context.Context, wanted []config.ServerEndpoint, own uint16) []Attempt {
+func (s *State) tryOthers(ctx context.Context, wanted []config.ServerEndpoint, own uint16, session []byte) []Attempt {
 	var tried []Attempt
 	for _, e := range wanted {
-		certificate := s.Examined.certificateAt(e.Port)
+		certificate := s.Examined.certificateAt(e.Port, session)
 		if e.Port == own || certificate == nil || len(e.EndpointURLs) == 0 {
 			continue
 		}
@@ -88,12 +88,14 @@ func (s *State) wantedEndpoints() []config.ServerEndpoint {
 	})
 }
 
-// certificateAt is what the encrypted endpoints at a port show, where it is a
-// certificate that the server has in a slot, as far as that was read.
-func (x Examined) certificateAt(port uint16) []byte {
+// certificateAt is what the encrypted endpoints at a port show, where it is the
+// certificate of the Session, or one that the server has in a slot: discovery
+// alone is not protected, and a password follows.
+func (x Examined) certificateAt(port uint16, session []byte) []byte {
 	for _, at := range x.Shown {
 		u, err := url.Parse(at.URL)
-		if err == nil && u.Port() == strconv.Itoa(int(port)) && at.SecurityMode == config.ModeSignAndEncrypt && x.inSlot(at.Certificate) {
+		if err == nil && u.Port() == strconv.Itoa(int(port)) && at.SecurityMode == config.ModeSignAndEncrypt &&
+			(bytes.Equal(at.Certificate, session) || x.inSlot(at.Certificate)) {
 			return at.Certificate
 		}
 	}
@@ -101,14 +103,12 @@ func (x Examined) certificateAt(port uint16) []byte {
 }
 
 func (x Examined) inSlot(der []byte) bool {
-	known := false
 	for _, g := range x.Groups {
 		for _, c := range g.Certificates {
 			if bytes.Equal(c, der) {
 				return true
 			}
 		}
-		known = known || g.CertificatesKnown
 	}
-	return !known && len(der) > 0
+	return false
 }

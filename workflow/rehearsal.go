@@ -18,7 +18,8 @@ import (
 
 // trial opens a Session through the endpoints that the update changed, before it
 // is confirmed (7.7.6, step 5), where this client can: an endpoint that has no
-// certificate yet, or another one than was judged, is left to verify.
+// certificate yet, or another one than was judged, is left to verify, and one that
+// takes no users of this kind to those whom it is for.
 type trial struct{}
 
 func (trial) Name() string { return "try the changed endpoint" }
@@ -55,8 +56,8 @@ func (trial) Run(ctx context.Context, s *State) error {
 	return nil
 }
 
-// changedURLs are the URLs of changed endpoints that show, right now, the
-// certificate of the session at hand.
+// changedURLs are the URLs of changed endpoints that this client could use, and
+// that show, right now, the certificate of the session at hand.
 func (s *State) changedURLs() []string {
 	shown, ok := s.Session.(interface{ Endpoints() []EndpointCertificate })
 	if !ok {
@@ -74,7 +75,7 @@ func (s *State) changedURLs() []string {
 		}
 		usable := slices.ContainsFunc(shown.Endpoints(), func(at EndpointCertificate) bool {
 			u, err := url.Parse(at.URL)
-			return err == nil && u.Port() == strconv.Itoa(int(e.Port)) && at.SecurityMode == config.ModeSignAndEncrypt &&
+			return err == nil && u.Port() == strconv.Itoa(int(e.Port)) && at.Usable &&
 				bytes.Equal(at.Certificate, s.Session.ServerIdentity().Certificate)
 		})
 		if usable {

@@ -43,6 +43,9 @@ type EndpointCertificate struct {
 	URL, SecurityPolicyURI string
 	SecurityMode           config.SecurityMode
 	Certificate            []byte
+	// Usable says that this client can speak with it, and that it takes users of
+	// this kind.
+	Usable bool
 }
 
 // Secured says that the certificate secures the endpoint. Where SecurityMode is None

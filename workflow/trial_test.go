@@ -18,7 +18,7 @@ func tried(t *testing.T) *rig {
 	r.server.identity.Certificate = leaf
 	r.server.shown = func(app config.Application) (out []EndpointCertificate) {
 		for _, e := range app.ServerEndpoints {
-			out = append(out, EndpointCertificate{URL: e.EndpointURLs[0], SecurityMode: config.ModeSignAndEncrypt, Certificate: leaf})
+			out = append(out, EndpointCertificate{URL: e.EndpointURLs[0], SecurityMode: config.ModeSignAndEncrypt, Certificate: leaf, Usable: true})
 		}
 		return out
 	}

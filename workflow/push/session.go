@@ -29,7 +29,9 @@ const (
 // for concurrent use.
 type Session struct {
 	ch         channel
-	url        string // EndpointUrl, for messages
+	url        string           // EndpointUrl, for messages
+	at         address          // as the operator named the server
+	user       ua.UserTokenType // the kind of this user
 	timeout    time.Duration
 	complete   func([]byte) bool
 	log        *slog.Logger
@@ -62,7 +64,7 @@ func (t *Target) connect(ctx context.Context, e endpoint, discovered []*ua.Endpo
 		return nil, err
 	}
 	s := &Session{
-		ch: ch, url: e.EndpointURL, timeout: t.o.Timeout, complete: t.o.Complete, log: t.o.Log,
+		ch: ch, url: e.EndpointURL, at: t.at, user: t.o.User.tokenType(), timeout: t.o.Timeout, complete: t.o.Complete, log: t.o.Log,
 		identity: workflow.ServerIdentity{
 			URL:               t.at.url,
 			EndpointURL:       e.EndpointURL,

@@ -142,10 +142,13 @@ func (r *reading) takeOpened(results []result) {
 // CreateSession confirmed.
 func (s *Session) Endpoints() []workflow.EndpointCertificate {
 	var out []workflow.EndpointCertificate
+	ports := advertisedPorts(s.discovered)
 	for _, e := range s.discovered {
+		u, ok := usable(e, s.at, ports)
 		out = append(out, workflow.EndpointCertificate{
 			URL: e.EndpointURL, SecurityPolicyURI: e.SecurityPolicyURI,
 			SecurityMode: config.SecurityMode(e.SecurityMode), Certificate: leafOf(e.ServerCertificate),
+			Usable: ok && takes(u, s.user),
 		})
 	}
 	return out
