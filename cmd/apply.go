@@ -1,14 +1,12 @@
 package cmd
 
 import (
-	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/config"
-	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/journal"
@@ -95,19 +93,6 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 		return err
 	}
 	return mended(s, f.ifNeeded)
-}
-
-// beforehand opens the CA for a plan that needs certificates, before anything is
-// written: a wrong passphrase must not leave a server half done.
-func (l *lazyIssuer) beforehand(approve func(context.Context, plan.Plan) error) func(context.Context, plan.Plan) error {
-	return func(ctx context.Context, p plan.Plan) error {
-		if len(p.Certificates) > 0 {
-			if err := l.open(); err != nil {
-				return err
-			}
-		}
-		return approve(ctx, p)
-	}
 }
 
 // inputs reads a saved plan or a manifest, and leaves the arguments that name

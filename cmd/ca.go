@@ -1,69 +1,10 @@
 package cmd
 
 import (
-	"context"
-	"path/filepath"
-	"sync"
-
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/pki"
 )
-
-// issuerFlags say how the key of the built-in CA is opened.
-type issuerFlags struct{ passphraseFile string }
-
-func (f *issuerFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.passphraseFile, "ca-passphrase-file", "", "file that holds the passphrase of the certificate authority's key")
-}
-
-func (f *issuerFlags) passphrase(a *app) ([]byte, error) {
-	if f.passphraseFile == "" {
-		return nil, nil
-	}
-	return a.secret(pki.SecretSource{Kind: pki.SecretFile, Name: f.passphraseFile})
-}
-
-func (a *app) caDir() (string, error) {
-	state, err := a.stateDir()
-	return filepath.Join(state, "ca"), err
-}
-
-// openCA opens the built-in CA with its key.
-func (a *app) openCA(f *issuerFlags) (*pki.CA, error) {
-	dir, err := a.caDir()
-	if err != nil {
-		return nil, err
-	}
-	passphrase, err := f.passphrase(a)
-	if err != nil {
-		return nil, err
-	}
-	return pki.OpenCA(dir, pki.CAOptions{Passphrase: passphrase})
-}
-
-// lazyIssuer opens the CA when the first certificate is needed: a run that issues
-// none asks for no passphrase.
-type lazyIssuer struct {
-	a     *app
-	flags *issuerFlags
-
-	once sync.Once
-	ca   *pki.CA
-	err  error
-}
-
-func (l *lazyIssuer) open() error {
-	l.once.Do(func() { l.ca, l.err = l.a.openCA(l.flags) })
-	return l.err
-}
-
-func (l *lazyIssuer) Issue(ctx context.Context, csr []byte, r pki.Request) ([][]byte, error) {
-	if err := l.open(); err != nil {
-		return nil, err
-	}
-	return l.ca.Issue(ctx, csr, r)
-}
 
 func (a *app) caCommand() *cobra.Command {
 	c := &cobra.Command{

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,8 +13,9 @@ import (
 
 type caInitFlags struct {
 	issuerFlags
-	subject, kind, out string
-	bare, intermediate bool
+	subject, kind, out  string
+	bare, intermediate  bool
+	permitDNS, permitIP []string
 }
 
 func (a *app) caInitCommand() *cobra.Command {
@@ -24,6 +27,12 @@ func (a *app) caInitCommand() *cobra.Command {
 
 With --intermediate it makes a key and a request for a certificate, which the owner of
 the root signs wherever the root's key is; ca install takes what comes back.
+
+--permit-dns and --permit-ip write name constraints (RFC 5280, 4.2.1.10): the authority
+then refuses other names, and so does everybody who checks its certificates. Each
+binds its own kind of name alone. ApplicationUris cannot be bound: a constraint on
+URIs, as other authorities may have one, is on their host, and an authority that has
+one can certify no urn at all.
 
 RSA signs for keys of every kind; a key on a curve signs for curves alone, because the
 SecurityPolicies with RSA want RSA in the whole chain (OPC 10000-6, 6.2.2). Where all
@@ -41,6 +50,8 @@ certificate by its signature.`,
 	c.Flags().StringVar(&f.kind, "key", string(pki.KeyRSA4096), "kind of its key: "+strings.Join(pki.KeyKinds(), ", "))
 	c.Flags().BoolVar(&f.intermediate, "intermediate", false, "make a request for a root elsewhere, instead of a root")
 	c.Flags().StringVar(&f.out, "out", "", "write that request to this file instead of standard output")
+	c.Flags().StringSliceVar(&f.permitDNS, "permit-dns", nil, "domain that it may certify, with all below it; may be repeated (default all)")
+	c.Flags().StringSliceVar(&f.permitIP, "permit-ip", nil, "network that it may certify addresses of, such as 10.1.0.0/16; may be repeated (default all)")
 	_ = c.RegisterFlagCompletionFunc("key", cobra.FixedCompletions(pki.KeyKinds(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.MarkFlagRequired("subject")
 	return c
@@ -55,6 +66,19 @@ func (f *caInitFlags) options(a *app) (o pki.CAOptions, err error) {
 		return o, usage("one of "+strings.Join(pki.KeyKinds(), ", "), "--key cannot be %q", f.kind)
 	case f.out != "" && !f.intermediate:
 		return o, usage("say --intermediate, or leave --out away", "--out is for the request of an intermediate")
+	}
+	for _, domain := range f.permitDNS {
+		if err := pki.CheckDomain(domain); err != nil {
+			return o, usage("write it like plant.example; what is below it is meant as well", "--permit-dns: %w", err)
+		}
+	}
+	o.PermitDNS = f.permitDNS
+	for _, text := range f.permitIP {
+		network, err := parseNetwork(text)
+		if err != nil {
+			return o, err
+		}
+		o.PermitIP = append(o.PermitIP, network)
 	}
 	o.Passphrase, err = f.passphrase(a)
 	return o, err
@@ -82,4 +106,16 @@ func (a *app) runCAInit(c *cobra.Command, f *caInitFlags) error {
 	}
 	a.progress().Line("made the key of an intermediate in %s; have the root sign the request, then uapush ca install CHAIN", dir)
 	return a.deliver(f.out, request)
+}
+
+// parseNetwork reads a network, or one address.
+func parseNetwork(text string) (*net.IPNet, error) {
+	prefix, err := netip.ParsePrefix(text)
+	if address, addressErr := netip.ParseAddr(text); addressErr == nil {
+		prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	if err != nil || prefix != prefix.Masked() || prefix.Addr().Zone() != "" {
+		return nil, usage("write a network like 10.1.0.0/16, or an address", "--permit-ip cannot be %q", text)
+	}
+	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}, nil
 }

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"context"
 	"encoding/pem"
 	"time"
 
@@ -85,7 +84,7 @@ func (a *app) runRenew(c *cobra.Command, f *renewFlags, args []string) error {
 	r.Issuers, r.CRLs = cas, crls
 	s := &workflow.State{Issuer: issuer, Upkeep: workflow.Upkeep{Decide: r.Decide, Reads: readWhole(sel)}}
 	if lazy, ok := issuer.(*lazyIssuer); ok {
-		s.Consent = func(context.Context, upkeep.Work) error { return lazy.open() }
+		s.Consent = lazy.prepared
 	}
 	return a.keep(c, &f.changeFlags, args, s, workflow.UpdateCertificates())
 }

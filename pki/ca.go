@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,12 @@ type CAOptions struct {
 	// For Init alone.
 	Subject  pkix.Name     // CN is required, O should be there
 	Key      KeyKind       // "" is rsa4096
-	Validity time.Duration // 0 is ten years
+	Validity time.Duration // 0 is ten years; of a root
+
+	// PermitDNS and PermitIP, where there are any, are the only domains (with all
+	// below them) and networks that the CA may certify (RFC 5280, 4.2.1.10).
+	PermitDNS []string
+	PermitIP  []*net.IPNet
 }
 
 // CA is a certification authority in a directory. It is safe for concurrent
@@ -67,7 +73,11 @@ func InitCA(ctx context.Context, dir string, o CAOptions) (*CA, error) {
 		return nil, err
 	}
 	defer unlock()
-	cert, err := rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity))
+	extra, err := o.constraints()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity), extra...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +101,11 @@ func InitIntermediate(ctx context.Context, dir string, o CAOptions) (request []b
 		return nil, err
 	}
 	defer unlock()
-	if request, err = authorityRequest(ca.key, o.Subject); err != nil {
+	extra, err := o.constraints()
+	if err != nil {
+		return nil, err
+	}
+	if request, err = authorityRequest(ca.key, o.Subject, extra...); err != nil {
 		return nil, err
 	}
 	// PKCS#12 keeps no key without a certificate: this one is good for nothing else.
@@ -159,7 +173,7 @@ func orDefault(value, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validity time.Duration) (*x509.Certificate, error) {
+func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validity time.Duration, extra ...pkix.Extension) (*x509.Certificate, error) {
 	serial, err := newSerial()
 	if err != nil {
 		return nil, err
@@ -177,6 +191,7 @@ func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validi
 		MaxPathLenZero:        true,
 		SubjectKeyId:          id,
 		AuthorityKeyId:        id,
+		ExtraExtensions:       extra,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

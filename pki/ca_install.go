@@ -106,7 +106,7 @@ func (ca *CA) checkChain(certs []*x509.Certificate) ([]*x509.Certificate, error)
 	broken := j.structure()
 	if broken == nil {
 		j.leaf = nil // what is asked of an application's certificate does not count
-		for _, step := range []func() *CertificateError{j.algorithms, j.validity, j.authorities} {
+		for _, step := range []func() *CertificateError{j.algorithms, j.validity, j.authorities, j.nameConstraints} {
 			if broken = step(); broken != nil {
 				break
 			}
@@ -141,6 +141,18 @@ func (ca *CA) checkOwn(cert *x509.Certificate) error {
 		return &InstallError{rule, displayName(cert.Subject), value, expected}
 	}
 	const usage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	request, err := ReadCARequest(ca.dir)
+	if err != nil {
+		return err
+	}
+	asked, err := ParseRequest(request)
+	if err != nil {
+		return damaged(ca.path(CARequestFile), err, "restore the CA's directory from a backup")
+	}
+	csr, err := x509.ParseCertificateRequest(asked)
+	if err != nil {
+		return err
+	}
 	switch earlier, err := readCAChain(ca.dir); {
 	case cert.Subject.CommonName == "":
 		return fail(RuleStructure, "a subject without CN", "a CN")
@@ -148,6 +160,8 @@ func (ca *CA) checkOwn(cert *x509.Certificate) error {
 		return fail(RuleUsage, "a keyUsage that is not complete", "keyCertSign and cRLSign")
 	case len(cert.SubjectKeyId) == 0 || len(cert.AuthorityKeyId) == 0:
 		return fail(RuleStructure, "no key identifiers", "subjectKeyIdentifier and authorityKeyIdentifier")
+	case constrains(csr.Extensions) && !constrains(cert.Extensions):
+		return fail(RuleUsage, "no name constraints", "those of the request")
 	case err == nil && !bytes.Equal(earlier[0].RawSubject, cert.RawSubject):
 		return fail(RuleStructure, "another name", displayName(earlier[0].Subject)+", under which it has issued")
 	}

@@ -34,7 +34,7 @@ func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(checkSlotKey(csr, r.Slot), ca.checkIssuerKeys(csr)); err != nil {
+	if err := cmp.Or(checkSlotKey(csr, r.Slot), strengthOf(csr.PublicKey).checkIssuers(ca.chain)); err != nil {
 		return nil, err
 	}
 	now := ca.now()
@@ -96,13 +96,24 @@ func (ca *CA) inForce(now time.Time) error {
 	return inForce(ca.dir, ca.chain, crls, now)
 }
 
-func (ca *CA) checkIssuerKeys(csr *x509.CertificateRequest) error {
-	for _, cert := range ca.chain {
-		if err := checkIssuerKey(csr, cert); err != nil {
-			return err
+// Foresee refuses what Issue will refuse whatever the request turns out to be: a CA
+// that is not in force, names that it may not certify, a type of slot whose keys its
+// own cannot vouch for. Callers ask before they change anything at a server.
+func (ca *CA) Foresee(r Request) error {
+	if err := ca.inForce(ca.now()); err != nil {
+		return err
+	}
+	var fits error
+	for _, kind := range slotKinds(r.Slot) {
+		if fits = kind.strength().checkIssuers(ca.chain); fits == nil {
+			break
 		}
 	}
-	return nil
+	names := certified{dns: r.DNSNames, ips: r.IPAddresses}
+	if r.ApplicationURI != "" {
+		names.uris = []string{r.ApplicationURI}
+	}
+	return cmp.Or(fits, ca.permit(names))
 }
 
 // wouldMake says whether leaf is what this CA would have made of the request when
@@ -121,6 +132,9 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 	dnsNames, addresses := mergeNames(csr, r)
 	if r.Server && len(dnsNames)+len(addresses) == 0 {
 		return nil, &RequestError{RequestStructure, "no host name or address", "at least one for a server: name dnsNames or ipAddresses in the manifest"}
+	}
+	if err := ca.permit(certified{dns: dnsNames, ips: addresses, uris: []string{r.ApplicationURI}}); err != nil {
+		return nil, err
 	}
 	san, err := subjectAltName(r.ApplicationURI, dnsNames, addresses)
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	RequestSignature      RequestRule = "signature"
 	RequestKey            RequestRule = "key"
 	RequestApplicationURI RequestRule = "applicationUri"
+	RequestConstraints    RequestRule = "nameConstraints" // of the CA (RFC 5280, 4.2.1.10)
 )
 
 // RequestError says which rule a certificate request breaks.
@@ -45,6 +46,8 @@ func (e *RequestError) Hint() string {
 		return "the request was made by another application, or the server's ApplicationUri changed; nothing was signed"
 	case RequestKey:
 		return "have the server make another key (RSA of 2048 to 4096 bits, nistP256 or nistP384), or use a CA whose key suits it"
+	case RequestConstraints:
+		return "give the certificate other names, or have it signed by a CA that may certify these; nothing was signed"
 	default:
 		return "the request was damaged, or was not made by the owner of the key; nothing was signed"
 	}

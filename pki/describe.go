@@ -18,7 +18,8 @@ type Description struct {
 	ApplicationURI   string    `json:"applicationUri,omitempty"`
 	DNSNames         []string  `json:"dnsNames,omitempty"`
 	IPAddresses      []string  `json:"ipAddresses,omitempty"`
-	Key              string    `json:"key"` // "RSA 2048", "EC P-256"
+	NameConstraints  []string  `json:"nameConstraints,omitempty"` // of a CA, in words
+	Key              string    `json:"key"`                       // "RSA 2048", "EC P-256"
 	Signature        string    `json:"signature"`
 	KeyUsage         []string  `json:"keyUsage,omitempty"`
 	ExtendedKeyUsage []string  `json:"extendedKeyUsage,omitempty"`
@@ -46,6 +47,7 @@ func Describe(cert *x509.Certificate) Description {
 		SelfSigned:       selfSigned(cert),
 		CA:               cert.IsCA,
 		ApplicationURI:   printable(ApplicationURI(cert)),
+		NameConstraints:  constraintTexts(cert),
 		Key:              keyName(cert.PublicKey, cert.PublicKeyAlgorithm),
 		Signature:        cert.SignatureAlgorithm.String(),
 		KeyUsage:         keyUsageNames(cert.KeyUsage),

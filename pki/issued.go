@@ -34,7 +34,7 @@ func (e *IssuedError) Hint() string {
 
 // CheckIssued checks that a chain, leaf first, answers a request: it certifies the
 // request's key and the ApplicationUri, is valid at now, and each certificate is
-// signed by the one that follows. Errors are *IssuedError.
+// signed by the one that follows, which may certify its names. Errors are *IssuedError.
 func CheckIssued(chain [][]byte, csrDER []byte, applicationURI string, now time.Time) error {
 	certs, err := ParseChain(chain)
 	if err != nil {
@@ -57,6 +57,9 @@ func CheckIssued(chain [][]byte, csrDER []byte, applicationURI string, now time.
 		if issuer := certs[i+1]; !bytes.Equal(c.RawIssuer, issuer.RawSubject) || signedBy(c, issuer) != nil {
 			return &IssuedError{RequestSignature, displayName(issuer.Subject), "the certificate of " + displayName(c.Issuer)}
 		}
+	}
+	if broken := (&judgement{leaf: leaf, chain: certs}).nameConstraints(); broken != nil {
+		return &IssuedError{RequestConstraints, broken.Value, broken.Expected}
 	}
 	return nil
 }

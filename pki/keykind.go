@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -97,15 +96,25 @@ func signatureOf(public crypto.PublicKey) x509.SignatureAlgorithm {
 	return x509.UnknownSignatureAlgorithm
 }
 
-// checkSlotKey wants a key that the CertificateType of the slot takes (OPC
-// 10000-12, 7.8.4), where that is known.
+// slotKinds lists the keys that a CertificateType takes (OPC 10000-12, 7.8.4); nil
+// where that is not known.
+func slotKinds(slot Slot) []KeyKind {
+	switch slot.Type {
+	case "RsaSha256":
+		return []KeyKind{KeyRSA2048, KeyRSA3072, KeyRSA4096}
+	case "RsaMin":
+		return []KeyKind{KeyRSA2048} // RSA 1024 is not certified
+	case "EccNistP256":
+		return []KeyKind{KeyP256}
+	case "EccNistP384":
+		return []KeyKind{KeyP384}
+	}
+	return nil
+}
+
+// checkSlotKey wants a key that the CertificateType of the slot takes.
 func checkSlotKey(csr *x509.CertificateRequest, slot Slot) error {
-	takes := map[string][]KeyKind{
-		"RsaSha256":   {KeyRSA2048, KeyRSA3072, KeyRSA4096},
-		"RsaMin":      {KeyRSA2048}, // RSA 1024 is not certified
-		"EccNistP256": {KeyP256},
-		"EccNistP384": {KeyP384},
-	}[slot.Type]
+	takes := slotKinds(slot)
 	if takes == nil || slices.Contains(takes, KeyKindOf(csr.PublicKey)) {
 		return nil
 	}
@@ -116,20 +125,51 @@ func checkSlotKey(csr *x509.CertificateRequest, slot Slot) error {
 	return &RequestError{RequestKey, keyName(csr.PublicKey, csr.PublicKeyAlgorithm), strings.Join(names, ", ") + " for the type " + slot.Type}
 }
 
-// checkIssuerKey wants a key that a CA may vouch for: for RSA, the least length of
-// the SecurityPolicy counts for the whole chain, and no key is longer than its
-// issuer's (OPC 10000-6, 6.2.2). What an RSA key may sign on curves stays open there.
-func checkIssuerKey(csr *x509.CertificateRequest, ca *x509.Certificate) error {
-	switch issuer := ca.PublicKey.(type) {
+// strength is the length of a key, and whether it is one of RSA.
+type strength struct {
+	isRSA bool
+	bits  int
+}
+
+func strengthOf(public crypto.PublicKey) strength {
+	switch key := public.(type) {
 	case *rsa.PublicKey:
-		if key, ok := csr.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > issuer.N.BitLen() {
-			return &RequestError{RequestKey, keyName(csr.PublicKey, csr.PublicKeyAlgorithm), "at most the CA's own " + strconv.Itoa(issuer.N.BitLen()) + " bits"}
-		}
+		return strength{true, key.N.BitLen()}
 	case *ecdsa.PublicKey:
-		key, ok := csr.PublicKey.(*ecdsa.PublicKey)
-		if !ok || key.Curve.Params().BitSize > issuer.Curve.Params().BitSize {
-			return &RequestError{RequestKey, keyName(csr.PublicKey, csr.PublicKeyAlgorithm), "a key on a curve of at most the CA's own " + strconv.Itoa(issuer.Curve.Params().BitSize) + " bits"}
+		return strength{false, key.Curve.Params().BitSize}
+	}
+	return strength{}
+}
+
+func (k KeyKind) strength() strength {
+	bits, curve := k.Parameters()
+	if curve != nil {
+		return strength{false, curve.Params().BitSize}
+	}
+	return strength{true, bits}
+}
+
+// checkIssuers wants a key that the CAs of a chain may vouch for: for RSA, the least
+// length of the SecurityPolicy counts for the whole chain, and no key is longer than
+// its issuer's (OPC 10000-6, 6.2.2). What RSA may sign on curves stays open there.
+func (s strength) checkIssuers(chain []*x509.Certificate) error {
+	for _, cert := range chain {
+		issuer := strengthOf(cert.PublicKey)
+		if issuer.isRSA && !s.isRSA || issuer.isRSA == s.isRSA && s.bits <= issuer.bits {
+			continue
 		}
+		expected := fmt.Sprintf("at most the %d bits of %s", issuer.bits, displayName(cert.Subject))
+		if !issuer.isRSA {
+			expected = fmt.Sprintf("a key on a curve, of %s", expected)
+		}
+		return &RequestError{RequestKey, s.String(), expected}
 	}
 	return nil
+}
+
+func (s strength) String() string {
+	if s.isRSA {
+		return fmt.Sprintf("RSA %d", s.bits)
+	}
+	return fmt.Sprintf("a curve of %d bits", s.bits)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
-	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -71,34 +70,6 @@ func (j *judgement) issuerUsage(issuer *x509.Certificate, below int) *Certificat
 		return j.fail(RuleUsage, issuer, "pathLen "+strconv.Itoa(issuer.MaxPathLen), "at least "+strconv.Itoa(below))
 	}
 	return nil
-}
-
-// nameConstraints leaves RFC 5280, 4.2.1.10 to x509, when a CA has any.
-func (j *judgement) nameConstraints() *CertificateError {
-	if !slices.ContainsFunc(j.chain[1:], hasNameConstraints) {
-		return nil
-	}
-	options := x509.VerifyOptions{
-		Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(),
-		CurrentTime: j.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	}
-	options.Roots.AddCert(j.chain[len(j.chain)-1])
-	for _, cert := range j.chain[1:] {
-		options.Intermediates.AddCert(cert)
-	}
-	_, err := j.leaf.Verify(options)
-	if invalid := (x509.CertificateInvalidError{}); errors.As(err, &invalid) {
-		return j.fail(RuleUsage, j.leaf, invalid.Error(), "names that its CA may certify")
-	}
-	if err != nil {
-		return j.fail(RuleUsage, j.leaf, err.Error(), "a chain that satisfies the CA's name constraints")
-	}
-	return nil
-}
-
-func hasNameConstraints(c *x509.Certificate) bool {
-	return len(c.PermittedDNSDomains)+len(c.ExcludedDNSDomains)+len(c.PermittedIPRanges)+len(c.ExcludedIPRanges)+
-		len(c.PermittedEmailAddresses)+len(c.ExcludedEmailAddresses)+len(c.PermittedURIDomains)+len(c.ExcludedURIDomains) > 0
 }
 
 // revocation looks every certificate up in the CRLs of its issuer. A revoked

@@ -37,6 +37,9 @@ func (t *Text) certificate(d pki.Description) {
 	add("key", d.Key)
 	add("valid", validity(d.NotBefore, d.NotAfter, time.Now()))
 	add("usages", strings.Join(append(d.KeyUsage, d.ExtendedKeyUsage...), ", "))
+	for _, text := range d.NameConstraints {
+		add("certifies", text)
+	}
 	add("serial", d.Serial)
 	add("SHA-1", d.Thumbprint)
 	add("SHA-256", d.SHA256)
