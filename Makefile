@@ -2,9 +2,10 @@
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
+FUZZFLAGS   ?=
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: demo test peers interop bench fuzz vet cross build ci
+.PHONY: demo test peers interop bench fuzz fuzz-table vet cross build ci
 
 demo:
 	$(GO) run ./cmd/uapush demo
@@ -19,9 +20,10 @@ peers:
 		(cd $$(dirname $$dir) && npm ci --ignore-scripts --no-audit --no-fund); \
 	done
 
-# The table of what works with which peer, from the tests themselves.
+# Writes what the tests have found into README.md and testdata/peers/INTEROP.md;
+# make test fails when they say something else.
 interop:
-	UAPUSH_REQUIRE_PEERS=1 $(GO) test -count 1 -json -run '^TestInterop$$' ./workflow/push | $(GO) run ./testdata/peers/table -out testdata/peers/INTEROP.md
+	UAPUSH_REQUIRE_PEERS=1 $(GO) test -count 1 -run '^TestInterop$$' ./workflow/push -update
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o uapush ./cmd/uapush
@@ -34,10 +36,14 @@ bench:
 fuzz:
 	@set -e; for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
 		for target in $$(grep -hEo '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | sed 's/^func //' | sort -u); do \
-			echo "$$dir $$target"; \
-			(cd $$dir && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x .); \
+			echo "$${dir#$(CURDIR)/} $$target"; \
+			(cd $$dir && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $(FUZZFLAGS) .); \
 		done; \
 	done
+
+# The same, and its executions into README.md.
+fuzz-table:
+	@$(MAKE) --no-print-directory fuzz | $(GO) run ./testdata/tables/fuzz
 
 vet:
 	$(GO) vet ./...

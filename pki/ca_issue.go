@@ -131,7 +131,7 @@ func (ca *CA) wouldMake(leaf *x509.Certificate, csr *x509.CertificateRequest, r 
 func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Time) (*x509.Certificate, error) {
 	dnsNames, addresses := mergeNames(csr, r)
 	if r.Server && len(dnsNames)+len(addresses) == 0 {
-		return nil, &RequestError{RequestStructure, "no host name or address", "at least one for a server: name dnsNames or ipAddresses in the manifest"}
+		return nil, &RequestError{RequestHosts, "no host name or address", "at least one for a server"}
 	}
 	if err := ca.permit(certified{dns: dnsNames, ips: addresses, uris: []string{r.ApplicationURI}}); err != nil {
 		return nil, err

@@ -127,7 +127,7 @@ func TestIssueRefuses(t *testing.T) {
 	}{
 		{"other application", pkitest.Request(t, pkitest.Options{URI: "urn:other"}), pki.Request{ApplicationURI: "urn:plc1"}, pki.RequestApplicationURI},
 		{"key longer than the CA's", pkitest.Request(t, pkitest.Options{URI: "urn:plc1", Key: pkitest.LongKey()}), pki.Request{ApplicationURI: "urn:plc1"}, pki.RequestKey},
-		{"server without a name", pkitest.Request(t, pkitest.Options{URI: "urn:plc1", Hosts: []string{}}), pki.Request{ApplicationURI: "urn:plc1", Server: true}, pki.RequestStructure},
+		{"server without a name", pkitest.Request(t, pkitest.Options{URI: "urn:plc1", Hosts: []string{}}), pki.Request{ApplicationURI: "urn:plc1", Server: true}, pki.RequestHosts},
 		{"the CA's own name", pkitest.Request(t, pkitest.Options{URI: "urn:plc1"}), pki.Request{ApplicationURI: "urn:plc1", Subject: caSubject}, pki.RequestStructure},
 		{"no CN", pkitest.Request(t, pkitest.Options{URI: "urn:plc1"}), pki.Request{ApplicationURI: "urn:plc1", Subject: pkix.Name{Country: []string{"AT"}}}, pki.RequestStructure},
 	}

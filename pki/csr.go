@@ -22,6 +22,7 @@ const (
 	RequestKey            RequestRule = "key"
 	RequestApplicationURI RequestRule = "applicationUri"
 	RequestConstraints    RequestRule = "nameConstraints" // of the CA (RFC 5280, 4.2.1.10)
+	RequestHosts          RequestRule = "names"
 )
 
 // RequestError says which rule a certificate request breaks.
@@ -48,6 +49,8 @@ func (e *RequestError) Hint() string {
 		return "have the server make another key (RSA of 2048 to 4096 bits, nistP256 or nistP384), or use a CA whose key suits it"
 	case RequestConstraints:
 		return "give the certificate other names, or have it signed by a CA that may certify these; nothing was signed"
+	case RequestHosts:
+		return "the request says nothing of how clients reach the server: add names with ca sign --dns or --ip, cert renew --name, or dnsNames and ipAddresses in the manifest"
 	default:
 		return "the request was damaged, or was not made by the owner of the key; nothing was signed"
 	}

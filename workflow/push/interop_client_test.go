@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/uapush/uapush/config"
+	"github.com/uapush/uapush/testdata/tables"
 )
 
 // testNodeClient is a push-management client of another stack against the
@@ -25,25 +26,27 @@ func testNodeClient(t *testing.T, p peers) {
 		"--ca", write(t, filepath.Join(dir, "ca.der"), ca().cert.Raw), "--crl", write(t, filepath.Join(dir, "ca.crl"), ca().crl))
 
 	name := "node-opcua " + peer.version + " client"
-	hold := func(what, feature string) { steps[what].holds(t, what, cell{Peer: name, Feature: feature}) }
-	hold("discovery", "FindServers, GetEndpoints")
+	hold := func(what string, topic tables.Topic, feature string) {
+		p.holds(t, steps[what], what, cell{Peer: name, Topic: topic, Feature: feature})
+	}
+	hold("discovery", tables.Discovery, "FindServers, GetEndpoints")
 	t.Run("offers", func(t *testing.T) { offers(t, steps["discovery"]) })
 	for _, policy := range []string{"Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"} {
 		for _, mode := range []string{"Sign", "SignAndEncrypt"} {
-			hold("session "+policy+" "+mode, "session: "+policy+", "+mode)
+			hold("session "+policy+" "+mode, tables.Sessions, "session: "+policy+", "+mode)
 		}
 	}
-	hold("renewal", "tokens of 4 s renewed under load")
-	hold("chunks", "requests and responses of several chunks")
-	hold("browse", "everything below ServerConfiguration browsed and read")
+	hold("renewal", tables.Conversation, "tokens of 4 s renewed under load")
+	hold("chunks", tables.Conversation, "requests and responses of several chunks")
+	hold("browse", tables.Browsing, "everything below ServerConfiguration browsed and read")
 	t.Run("address space", func(t *testing.T) {
-		report(t, cell{Peer: name, Feature: "arguments, values and data types of all of it"})
+		p.report(t, cell{Peer: name, Topic: tables.Browsing, Feature: "arguments, values and data types of all of it"})
 		addressSpace(t, steps["browse"])
 	})
-	hold("rejected list", "GetRejectedList")
-	hold("trust list", "trust list read, OpenWithMasks, written, read back")
-	hold("certificate, same key", "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect: the same key")
-	hold("certificate, new key", "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect: a new key")
+	hold("rejected list", tables.Rejected, "GetRejectedList")
+	hold("trust list", tables.TrustLists, "trust list read, OpenWithMasks, written, read back")
+	hold("certificate, same key", tables.Certificates, "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect: the same key")
+	hold("certificate, new key", tables.Certificates, "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect: a new key")
 }
 
 // signer certifies the requests that are posted to it.

@@ -6,61 +6,72 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/uafile"
+	"github.com/uapush/uapush/testdata/tables"
 )
 
 // testNodeConfigurationFile has the newest node-opcua, which makes the structures
 // from its NodeSet, configure the embedded server.
 func testNodeConfigurationFile(t *testing.T, p peers) {
 	peer := nodePeer(t, "node-opcua-newest")
-	dir := t.TempDir()
-	certificate, key := writeIdentity(t, dir, client())
-	url, port := p.sim(t, client().Leaf()), freePort(t)
-	steps := peer.run(t, "configfile.mjs", "--url", url, "--user", "admin", "--password", password, "--pki", filepath.Join(dir, "pki"),
-		"--certificate", certificate, "--key", key, "--uri", clientURI, "--port", fmt.Sprint(port))
-
-	name := "node-opcua " + peer.version + " client"
-	differs := ""
-	if string(steps["corrected"].Detail) == "true" {
-		differs = "its class of ServerEndpointDataType has RecordProperties twice; run with the second one removed"
+	for _, c := range []struct{ layout, structure, profile string }{
+		{"of 1.05.06 and newer", "ApplicationConfigurationDataType", "full"},
+		{"of 1.05.05", "ApplicationConfiguration105_05", "ns105-05"},
+	} {
+		t.Run(c.profile, func(t *testing.T) {
+			dir := t.TempDir()
+			certificate, key := writeIdentity(t, dir, client())
+			url, port := p.sim(t, client().Leaf(), "--profile", c.profile), freePort(t)
+			steps := peer.run(t, "configfile.mjs", "--url", url, "--user", "admin", "--password", password, "--pki", filepath.Join(dir, "pki"),
+				"--certificate", certificate, "--key", key, "--uri", clientURI, "--port", fmt.Sprint(port))
+			hold := func(step, feature, differs string) {
+				p.holds(t, steps[step], step, cell{Peer: "node-opcua " + peer.version + " client", Topic: tables.Configuration,
+					Feature: feature + ", layout " + c.layout, Differs: differs})
+			}
+			differs := "with classes made from the definitions in its NodeSet"
+			if string(steps["faulty"].Detail) == "true" {
+				differs += ": the class of ServerEndpointDataType that comes with it has RecordProperties twice"
+			}
+			hold("decode", "ConfigurationFile decoded, and encoded again to the same bytes", differs)
+			t.Run("sees the same", func(t *testing.T) {
+				if f := seesTheSame(t, steps["decode"]); f.Type != c.structure {
+					t.Errorf("the file holds %s, want %s", f.Type, c.structure)
+				}
+			})
+			hold("update", "CloseAndUpdate with four inserted records: all accepted", "")
+			hold("confirm", "ConfirmUpdate", "")
+			hold("read again", "the new configuration decoded", "")
+			t.Run("arrived", func(t *testing.T) { arrived(t, url, port) })
+		})
 	}
-	steps["decode"].holds(t, "decode", cell{Peer: name, Feature: "ConfigurationFile decoded, and encoded again to the same bytes", Differs: differs})
-	t.Run("sees the same", func(t *testing.T) { seesTheSame(t, steps["decode"]) })
-	steps["update"].holds(t, "update", cell{Peer: name, Feature: "CloseAndUpdate with four inserted records: all accepted", Differs: differs})
-	steps["confirm"].holds(t, "confirm", cell{Peer: name, Feature: "ConfirmUpdate"})
-	steps["read again"].holds(t, "read again", cell{Peer: name, Feature: "the new configuration decoded", Differs: differs})
-	t.Run("arrived", func(t *testing.T) { arrived(t, url, port) })
 }
 
-// seesTheSame compares what the peer read from the file with what uafile reads.
-func seesTheSame(t *testing.T, s step) {
-	var seen struct {
-		Bytes       string // as read, and as the peer encodes what it decoded
-		Again       string
-		Application struct {
-			ApplicationIdentity struct{ ApplicationURI string }
-			CertificateGroups   []struct{ Name string }
-			ServerEndpoints     []struct {
-				Name, NetworkName, TransportProfileURI string
-				Port                                   uint16
-				DiscoveryURLs, EndpointURLs            []string
-				SecuritySettingNames                   []string
-				UserTokenSettingNames                  []string
-			}
-			SecuritySettings []struct {
-				Name                 string
-				SecurityPolicyUris   []string
-				CertificateGroupName string
-			}
-			UserTokenSettings []struct {
-				Name              string
-				SecurityPolicyURI string
-			}
-		}
+// testNodeVectors has node-opcua read what other stacks and uafile wrote, in both
+// layouts, and write it again.
+func testNodeVectors(t *testing.T, p peers) {
+	peer := nodePeer(t, "node-opcua-newest")
+	folder := filepath.Join("..", "..", "testdata", "uafile")
+	args := []string{"vectors.mjs"}
+	for _, name := range []string{"asyncua", "asyncua_v105_05", "uafile", "uafile_v105_05"} {
+		args = append(args, must(filepath.Abs(filepath.Join(folder, name+".hex"))))
 	}
+	steps := peer.run(t, args...)
+	for _, path := range args[1:] {
+		name := filepath.Base(path)
+		p.holds(t, steps[path], name, cell{Peer: "node-opcua " + peer.version + " client", Topic: tables.Bytes,
+			Feature: name + " decoded, and encoded again to the same bytes"})
+		t.Run(name+" sees the same", func(t *testing.T) { seesTheSame(t, steps[path]) })
+	}
+}
+
+// seesTheSame compares what the peer read from a file with what uafile reads, and
+// the bytes that the peer makes of it with the file.
+func seesTheSame(t *testing.T, s step) peerFile {
+	var seen peerFile
 	if err := json.Unmarshal(s.Detail, &seen); err != nil {
 		t.Fatal(err)
 	}
@@ -68,40 +79,22 @@ func seesTheSame(t *testing.T, s step) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := f.Application(), seen.Application
 	if seen.Again != seen.Bytes {
 		t.Errorf("the peer decodes and encodes\n%s\nto\n%s", seen.Bytes, seen.Again)
 	}
-	if got.ApplicationIdentity.ApplicationURI != want.Identity.ApplicationURI {
-		t.Errorf("ApplicationUri: got %q, want %q", got.ApplicationIdentity.ApplicationURI, want.Identity.ApplicationURI)
-	}
-	if len(got.CertificateGroups) != len(want.CertificateGroups) || len(got.ServerEndpoints) != len(want.ServerEndpoints) ||
-		len(got.SecuritySettings) != len(want.SecuritySettings) || len(got.UserTokenSettings) != len(want.UserTokenSettings) {
-		t.Fatalf("the lists differ in length: %+v, want %+v", got, want)
-	}
-	for i, w := range want.CertificateGroups {
-		if g := got.CertificateGroups[i]; g.Name != w.Name {
-			t.Errorf("group %d: got %+v, want %+v", i, g, w)
+	got, want := values(seen.application()), values(without(f.Application()))
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Errorf("the peer reads %q, want %q", got[min(i, len(got)):], want[min(i, len(want)):])
+			break
 		}
 	}
-	for i, w := range want.ServerEndpoints {
-		g := got.ServerEndpoints[i]
-		if g.Name != w.Name || g.NetworkName != w.NetworkName || g.TransportProfileURI != w.TransportProfileURI || g.Port != w.Port ||
-			!slices.Equal(g.DiscoveryURLs, w.DiscoveryURLs) || !slices.Equal(g.EndpointURLs, w.EndpointURLs) ||
-			!slices.Equal(g.SecuritySettingNames, w.SecuritySettingNames) || !slices.Equal(g.UserTokenSettingNames, w.UserTokenSettingNames) {
-			t.Errorf("endpoint %d: got %+v, want %+v", i, g, w)
-		}
-	}
-	for i, w := range want.SecuritySettings {
-		if g := got.SecuritySettings[i]; g.Name != w.Name || g.CertificateGroupName != w.CertificateGroupName || !slices.Equal(g.SecurityPolicyUris, w.SecurityPolicyURIs) {
-			t.Errorf("security settings %d: got %+v, want %+v", i, g, w)
-		}
-	}
-	for i, w := range want.UserTokenSettings {
-		if g := got.UserTokenSettings[i]; g.Name != w.Name || g.SecurityPolicyURI != w.SecurityPolicyURI {
-			t.Errorf("user token %d: got %+v, want %+v", i, g, w)
-		}
-	}
+	return seen
+}
+
+// values are the lines of the JSON of an Application.
+func values(a config.Application) []string {
+	return strings.Split(string(must(json.MarshalIndent(a, "", ""))), "\n")
 }
 
 // arrived reads with uapush what the peer has configured.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/testdata/tables"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/push"
 	"github.com/uapush/uapush/workflow/push/secureconv"
@@ -30,6 +31,7 @@ type nodeServer struct {
 	name        string
 	url, state  string // the state folder of the binary that it trusts
 	certificate []byte
+	users       users
 }
 
 var secadmin = login("secadmin", "secadmin-pw")
@@ -37,7 +39,7 @@ var secadmin = login("secadmin", "secadmin-pw")
 func (n nodeServer) report(t *testing.T, c cell) {
 	t.Helper()
 	c.Peer = n.name
-	report(t, c)
+	n.peers.report(t, c)
 }
 
 // testNodeServer is uapush against a push-managed server of another stack.
@@ -52,13 +54,15 @@ func testNodeServer(t *testing.T, p peers) {
 		t.Fatalf("ca init: %+v", o)
 	}
 	certificate, _ := writeIdentity(t, dir, client())
-	n := nodeServer{peers: p, name: "node-opcua " + peer.version + " server", state: state}
+	n := nodeServer{peers: p, name: "node-opcua " + peer.version + " server", state: state, users: newUsers(t, dir)}
 	n.url = peer.start(t, "server.mjs", "--port", "0", "--pki", filepath.Join(dir, "pki"), "--trust", certificate+","+binary,
+		"--users", n.users.admin.file+","+n.users.operator.file,
 		"--ca", filepath.Join(state, "ca", "ca.der"), "--crl", filepath.Join(state, "ca", "ca.crl"))
 
 	t.Run("discovery", n.discovery)
 	n.certificate = n.presented(t)
 	t.Run("binary", n.binary)
+	t.Run("user certificates", n.userCertificates)
 	t.Run("sessions", n.sessions)
 	t.Run("renewal", n.renewal)
 	t.Run("chunks", n.chunks)
@@ -76,7 +80,7 @@ func (n nodeServer) presented(t *testing.T) []byte {
 }
 
 func (n nodeServer) discovery(t *testing.T) {
-	n.report(t, cell{Feature: "FindServers, GetEndpoints"})
+	n.report(t, cell{Topic: tables.Discovery, Feature: "FindServers, GetEndpoints"})
 	d, err := push.Discover(t.Context(), n.url, peerTime, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -106,25 +110,31 @@ func (n nodeServer) binary(t *testing.T) {
 		says string
 		cell cell
 	}{
-		{"discover", []string{"discover", n.url}, 0, "", cell{Feature: "uapush discover"}},
-		{"pin", plan(append(asAdmin, "--pin", pin)...), 7, "no ConfigurationFile",
-			cell{Feature: "uapush plan, trust by pin: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
-		{"list", plan(append(asAdmin, "--trust", list)...), 7, "no ConfigurationFile",
-			cell{Feature: "uapush plan, trust by list: says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
+		{"discover", []string{"discover", n.url}, 0, "", cell{Topic: tables.Discovery, Feature: "uapush discover"}},
+		{"pin", append([]string{"group", "list", n.url, "--pin", pin}, asAdmin...), 0, "",
+			cell{Topic: tables.Logins, Feature: "uapush group list, trust by pin"}},
+		{"list", append([]string{"changes", "show", n.url, "--trust", list}, asAdmin...), 0, "",
+			cell{Topic: tables.Logins, Feature: "uapush changes show, trust by list"}},
+		{"plan", plan(append(asAdmin, "--pin", pin)...), 7, "no ConfigurationFile",
+			cell{Topic: tables.Configuration, Feature: "uapush plan says that there is no ConfigurationFile", Lacks: true, Differs: "NodeSet 1.05.04 has none"}},
 		{"config get", append([]string{"config", "get", n.url, "--pin", pin}, asAdmin...), 7, "no ConfigurationFile", cell{}},
-		{"not trusted", plan(asAdmin...), 5, "--trust", cell{Feature: "uapush plan without trust: exit 5"}},
-		{"wrong pin", plan(append(asAdmin, "--pin", "sha256:"+strings.Repeat("0", 64))...), 5, "pin", cell{Feature: "uapush plan with a wrong pin: exit 5"}},
+		{"check", append([]string{"check", n.url, "--pin", pin}, asAdmin...), 7, "no ConfigurationFile",
+			cell{Topic: tables.Configuration, Feature: "uapush check says so, too", Lacks: true}},
+		{"status", append([]string{"status", n.url, "--pin", pin}, asAdmin...), 7, "no ConfigurationFile", cell{}},
+		{"not trusted", plan(asAdmin...), 5, "--trust", cell{Topic: tables.Logins, Feature: "uapush plan without trust: exit 5"}},
+		{"wrong pin", plan(append(asAdmin, "--pin", "sha256:"+strings.Repeat("0", 64))...), 5, "pin",
+			cell{Topic: tables.Logins, Feature: "uapush plan with a wrong pin: exit 5"}},
 		{"without SecurityAdmin", plan("--pin", pin, "--user", "operator", "--password-file", user), 5, "SecurityAdmin",
-			cell{Feature: "uapush plan without SecurityAdmin: exit 5"}},
-		{"anonymous", plan("--pin", pin), 5, "SecurityAdmin", cell{Feature: "uapush plan, anonymous: exit 5"}},
+			cell{Topic: tables.Logins, Feature: "uapush plan without SecurityAdmin: exit 5"}},
+		{"anonymous", plan("--pin", pin), 5, "SecurityAdmin", cell{Topic: tables.Logins, Feature: "uapush plan, anonymous: exit 5"}},
 		{"wrong password", plan("--pin", pin, "--user", "secadmin", "--password-file", user), 5, "secadmin",
-			cell{Feature: "uapush plan with a wrong password: exit 5", Differs: "refuses with Bad_UserAccessDenied"}},
+			cell{Topic: tables.Logins, Feature: "uapush plan with a wrong password: exit 5", Differs: "refuses with Bad_UserAccessDenied"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.cell.Feature != "" {
 				n.report(t, c.cell)
 			}
-			got := n.uapush(t, n.state, c.args...)
+			got := n.uapush(t, n.state, append(c.args, "--no-input")...)
 			if got.code != c.code || !strings.Contains(got.errors, c.says) {
 				t.Errorf("got exit %d, want %d and a mention of %q:\n%s%s", got.code, c.code, c.says, got.out, got.errors)
 			}
@@ -142,7 +152,7 @@ func (n nodeServer) sessions(t *testing.T) {
 		seen++
 		what := config.PolicyName(e.SecurityPolicyURI) + ", " + config.SecurityMode(e.SecurityMode).String()
 		t.Run(what, func(t *testing.T) {
-			n.report(t, cell{Feature: "session: " + what})
+			n.report(t, cell{Topic: tables.Sessions, Feature: "session: " + what})
 			s := rawSession(t, e, "secadmin", "secadmin-pw")
 			if age := time.Since(s.now()); age.Abs() > time.Minute {
 				t.Errorf("the server's clock is %v behind", age)
@@ -163,7 +173,7 @@ func (n nodeServer) sessions(t *testing.T) {
 
 // renewal reads without pause while the tokens of the channel change.
 func (n nodeServer) renewal(t *testing.T) {
-	n.report(t, cell{Feature: "tokens of 4 s renewed under load"})
+	n.report(t, cell{Topic: tables.Conversation, Feature: "tokens of 4 s renewed under load"})
 	traffic := &secureconv.Traffic{}
 	s := rawSession(t, n.description(t), "secadmin", "secadmin-pw", func(c *secureconv.ClientConfig) {
 		c.Lifetime, c.Traffic = 4*time.Second, traffic // shorter ones expire on a machine that is busy
@@ -179,7 +189,7 @@ func (n nodeServer) renewal(t *testing.T) {
 
 // chunks sends and receives more than fits into one chunk of 64 KiB.
 func (n nodeServer) chunks(t *testing.T) {
-	n.report(t, cell{Feature: "requests and responses of several chunks"})
+	n.report(t, cell{Topic: tables.Conversation, Feature: "requests and responses of several chunks"})
 	const count = 5000
 	req := &ua.ReadRequest{}
 	for range count {
@@ -198,7 +208,7 @@ func (n nodeServer) chunks(t *testing.T) {
 }
 
 func (n nodeServer) observe(t *testing.T) {
-	n.report(t, cell{Feature: "groups, trust list read", Differs: "no GetCertificates"})
+	n.report(t, cell{Topic: tables.TrustLists, Feature: "groups, trust list read", Differs: "no GetCertificates"})
 	s := open(t, at(t, n.url, secadmin, n.certificate))
 	o, err := s.Observe(t.Context(), []string{config.DefaultApplicationGroup, config.DefaultUserTokenGroup})
 	if err != nil {
@@ -228,7 +238,7 @@ func holds(list [][]byte, certificate []byte) bool {
 
 // rejectedList looks for a client that was turned away.
 func (n nodeServer) rejectedList(t *testing.T) {
-	n.report(t, cell{Feature: "client not trusted: named; GetRejectedList shows it"})
+	n.report(t, cell{Topic: tables.Rejected, Feature: "client not trusted: named; GetRejectedList shows it"})
 	target, err := push.New(push.Options{
 		URL: n.url, Identity: stranger(), ClientApplicationURI: "urn:stranger", User: secadmin, Timeout: peerTime,
 		Judge: func([][]byte, string, string) error { return nil },
@@ -272,7 +282,7 @@ func (n nodeServer) description(t *testing.T) *ua.EndpointDescription {
 // writeTrustList: the peer answers Good, without an output, and does nothing. That
 // must not pass for ApplyChangesRequired false, and what is read back must tell.
 func (n nodeServer) writeTrustList(t *testing.T) {
-	n.report(t, cell{Feature: "trust list write: that nothing happened shows when it is read back", Lacks: true,
+	n.report(t, cell{Topic: tables.TrustLists, Feature: "trust list write: that nothing happened shows when it is read back", Lacks: true,
 		Differs: "CloseAndUpdate answers Good without an output and has no effect"})
 	s := open(t, at(t, n.url, secadmin, n.certificate))
 	defer n.reconnect(t, n.certificate) // ApplyChanges restarts its listener, also for nothing
@@ -297,7 +307,7 @@ func (n nodeServer) writeTrustList(t *testing.T) {
 
 // renew replaces key and certificate, method by method.
 func (n nodeServer) renew(t *testing.T) {
-	n.report(t, cell{Feature: "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect",
+	n.report(t, cell{Topic: tables.Certificates, Feature: "CreateSigningRequest, UpdateCertificate, ApplyChanges, reconnect",
 		Differs: "the request names the ApplicationUri only; channels are cut about 2 s later"})
 	before := n.presented(t)
 	s := open(t, at(t, n.url, secadmin, before))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,12 +14,16 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/testdata/tables"
 	"github.com/uapush/uapush/workflow/push/secureconv"
 )
+
+var update = flag.Bool("update", false, "write the tables of interoperability instead of comparing them")
 
 // TestInterop runs both ends of uapush against stacks that nobody here wrote:
 // the programs below testdata/peers, and tshark. make peers installs what they
@@ -28,23 +33,72 @@ func TestInterop(t *testing.T) {
 		t.Skip("peers take seconds to start")
 	}
 	dir := t.TempDir()
-	p := peers{binary: sync.OnceValues(func() (string, error) { return buildBinary(dir) })}
+	p := peers{binary: sync.OnceValues(func() (string, error) { return buildBinary(dir) }), table: &tables.Interop{}}
+	var skipped atomic.Bool
+	t.Cleanup(func() {
+		part := strings.Contains(flag.Lookup("test.run").Value.String(), "/")
+		if !skipped.Load() && !part {
+			p.compareTables(t)
+		}
+	})
 	for name, test := range map[string]func(*testing.T, peers){
 		"server":            testNodeServer,
 		"client":            testNodeClient,
 		"ConfigurationFile": testNodeConfigurationFile,
+		"vectors":           testNodeVectors,
 		"wire":              testWire,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			t.Cleanup(func() {
+				if t.Skipped() {
+					skipped.Store(true)
+				}
+			})
 			test(t, p)
 		})
 	}
 }
 
-// peers is what the tests share: the real binary, built when it is first needed.
+// peers is what the tests share: the real binary, built when it is first needed,
+// and the table.
 type peers struct {
 	binary func() (string, error)
+	table  *tables.Interop
+}
+
+// cell is one line of the table; the test that reports it says whether it holds.
+type cell = tables.Cell
+
+// report puts a cell into the table, with what becomes of the running test.
+func (p peers) report(t *testing.T, c cell) {
+	t.Helper()
+	ended := p.table.Add(c)
+	t.Cleanup(func() { ended(!t.Failed() && !t.Skipped()) })
+}
+
+// compareTables holds the published tables against what the tests have found, or
+// writes them with -update.
+func (p peers) compareTables(t *testing.T) {
+	root := filepath.Join("..", "..")
+	long, readme := filepath.Join(root, "testdata", "peers", "INTEROP.md"), filepath.Join(root, "README.md")
+	before, _, after, err := tables.Section(string(must(os.ReadFile(readme))), "interop")
+	if err != nil {
+		t.Fatalf("%s: %v", readme, err)
+	}
+	if features := p.table.Unplaced(); len(features) > 0 {
+		t.Errorf("no row of the short table has %q", features)
+	}
+	for path, want := range map[string]string{long: p.table.Long(), readme: before + p.table.Short() + after} {
+		switch {
+		case *update:
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Error(err)
+			}
+		case string(must(os.ReadFile(path))) != want:
+			t.Errorf("%s does not say what the tests have found; see make interop", path)
+		}
+	}
 }
 
 func buildBinary(dir string) (string, error) {
@@ -54,21 +108,6 @@ func buildBinary(dir string) (string, error) {
 		return "", fmt.Errorf("build uapush: %w\n%s", err, out)
 	}
 	return path, nil
-}
-
-// cell is one line of the interoperability table; the test that reports it says
-// whether it holds.
-type cell struct {
-	Peer    string `json:"peer"`
-	Feature string `json:"feature"`
-	Lacks   bool   `json:"lacks,omitempty"`   // the peer does not have it, and uapush says so
-	Differs string `json:"differs,omitempty"` // what the peer does otherwise
-}
-
-// report attaches a cell to the running test, for make interop.
-func report(t *testing.T, c cell) {
-	t.Helper()
-	t.Attr("interop", string(must(json.Marshal(c))))
 }
 
 // absent skips for want of a peer, or fails where the peers are required.
@@ -193,10 +232,10 @@ func (n node) run(t *testing.T, args ...string) map[string]step {
 }
 
 // holds reports a step of a peer's client as a subtest.
-func (s step) holds(t *testing.T, name string, c cell) {
+func (p peers) holds(t *testing.T, s step, name string, c cell) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
-		report(t, c)
+		p.report(t, c)
 		switch {
 		case s.Step == "":
 			t.Error("the peer did not get as far")
@@ -240,13 +279,14 @@ func (p peers) path(t *testing.T) string {
 }
 
 // sim starts the embedded server as a process of its own; see the users in start.
-func (p peers) sim(t *testing.T, trusted []byte) (url string) {
+func (p peers) sim(t *testing.T, trusted []byte, flags ...string) (url string) {
 	t.Helper()
 	dir := t.TempDir()
 	secret := write(t, filepath.Join(dir, "password"), []byte(password))
 	trust := write(t, filepath.Join(dir, "client.der"), trusted)
-	cmd := exec.CommandContext(t.Context(), p.path(t), "sim", "--port", "0", "--state", filepath.Join(dir, "state"),
-		"--admin", "admin", "--admin-password-file", secret, "--trust", trust)
+	args := append([]string{"sim", "--port", "0", "--state", filepath.Join(dir, "state"),
+		"--admin", "admin", "--admin-password-file", secret, "--trust", trust}, flags...)
+	cmd := exec.CommandContext(t.Context(), p.path(t), args...)
 	return serve(t, cmd)
 }
 

@@ -1,5 +1,5 @@
 // A client of another stack configures a server: the newest node-opcua, with
-// structures that it makes from the types of its own NodeSet (1.05.07).
+// structures that it makes from the definitions in its own NodeSet.
 //
 //   node configfile.mjs --url URL --user NAME --password WORD --pki DIR
 //        --certificate client.pem --key client.key --uri urn:… --port N
@@ -8,16 +8,11 @@
 // user token and an endpoint at the port, hands the file in, and confirms. Every
 // step prints one line of JSON: {"step", "ok", "detail"}.
 import { parseArgs } from "node:util";
-import { AddressSpace, ensureDatatypeExtracted } from "node-opcua-address-space";
-import { generateAddressSpace } from "node-opcua-address-space/nodeJS.js";
-import { decodeArray, decodeString, encodeArray, encodeString } from "node-opcua-basic-types";
-import { BinaryStream } from "node-opcua-binary-stream";
-import { decodeExtensionObject, encodeExtensionObject } from "node-opcua-extension-object";
-import { EndpointDataType, ServerEndpointDataType } from "node-opcua-types";
 import {
   AttributeIds, DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAClient, SecurityPolicy, UserTokenType, Variant,
-  VariantArrayType, makeBrowsePath, nodesets, resolveNodeId,
+  VariantArrayType, makeBrowsePath, resolveNodeId,
 } from "node-opcua";
+import { decode, encode, faulty, make } from "./structures.mjs";
 
 const names = ["url", "user", "password", "pki", "certificate", "key", "uri", "port"];
 const { values: options } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" }])) });
@@ -34,49 +29,6 @@ async function step(name, work) {
     console.log(JSON.stringify({ step: name, ok: false, detail: String(error?.stack ?? error) }));
     process.exit(0); // the steps build on one another
   }
-}
-
-const space = AddressSpace.create();
-await generateAddressSpace(space, [nodesets.standard]);
-space.registerNamespace("urn:peer");
-await ensureDatatypeExtracted(space);
-const make = (type, fields) => space.constructExtensionObject(space.findDataType(type), fields);
-
-// node-opcua gives ServerEndpointDataType the inherited RecordProperties a second
-// time. The definition of i=15558 in its own NodeSet has no such field, so these
-// five fields are coded here, as the definition has them.
-function correctServerEndpoint() {
-  if (ServerEndpointDataType.schema.fields[0].name !== "recordProperties") return false;
-  ServerEndpointDataType.prototype.encode = function (stream) {
-    EndpointDataType.prototype.encode.call(this, stream);
-    encodeArray(this.endpointUrls, stream, encodeString);
-    encodeArray(this.securitySettingNames, stream, encodeString);
-    encodeString(this.transportProfileUri, stream);
-    encodeArray(this.userTokenSettingNames, stream, encodeString);
-    encodeArray(this.reverseConnectUrls, stream, encodeString);
-  };
-  ServerEndpointDataType.prototype.decode = function (stream) {
-    EndpointDataType.prototype.decode.call(this, stream);
-    this.endpointUrls = decodeArray(stream, decodeString);
-    this.securitySettingNames = decodeArray(stream, decodeString);
-    this.transportProfileUri = decodeString(stream);
-    this.userTokenSettingNames = decodeArray(stream, decodeString);
-    this.reverseConnectUrls = decodeArray(stream, decodeString);
-  };
-  return true;
-}
-
-const decode = (bytes) => {
-  const stream = new BinaryStream(bytes);
-  const object = decodeExtensionObject(stream);
-  expect(stream.length === bytes.length, `${stream.length} of ${bytes.length} bytes are decoded`);
-  return object;
-};
-
-function encode(object) {
-  const stream = new BinaryStream(1 << 20);
-  encodeExtensionObject(object, stream);
-  return Buffer.from(stream.buffer.subarray(0, stream.length));
 }
 
 const clientCertificateManager = new OPCUACertificateManager({ rootFolder: options.pki, automaticallyAcceptUnknownCertificate: true });
@@ -175,7 +127,7 @@ function added(application) {
 
 let file, base, updateId;
 
-await step("corrected", async () => correctServerEndpoint());
+await step("faulty", async () => faulty);
 await step("decode", async () => {
   let bytes;
   await withSession(async (session) => {
@@ -184,8 +136,7 @@ await step("decode", async () => {
   });
   file = decode(bytes);
   const application = file.body.value;
-  expect(application.schema.name === "ApplicationConfigurationDataType", `the body is a ${application.schema.name}`);
-  return { version: base, bytes: bytes.toString("hex"), again: encode(file).toString("hex"), application };
+  return { type: application.schema.name, version: base, bytes: bytes.toString("hex"), again: encode(file).toString("hex"), namespaces: file.namespaces, application };
 });
 await step("update", async () => withSession(async (session) => {
   const targets = added(file.body.value);

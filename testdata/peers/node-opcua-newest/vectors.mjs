@@ -12,7 +12,9 @@ for (const name of process.argv.slice(2)) {
   try {
     const bytes = Buffer.from(readFileSync(name, "utf8").replace(/#.*|\s/g, ""), "hex");
     const file = decode(bytes);
-    line = { step: name, ok: true, detail: { bytes: bytes.toString("hex"), again: encode(file).toString("hex"), namespaces: file.namespaces, application: file.body.value } };
+    line = { step: name, ok: true, detail: {
+      type: file.body.value.schema.name, bytes: bytes.toString("hex"), again: encode(file).toString("hex"), namespaces: file.namespaces, application: file.body.value,
+    } };
   } catch (error) {
     line = { step: name, ok: false, detail: String(error?.stack ?? error) };
   }

@@ -1,9 +1,10 @@
 // A push-managed server of another stack: node-opcua with its
 // node-opcua-server-configuration. This file only configures and starts them.
 //
-//   node server.mjs --port N --pki DIR --trust client.der[,other.pem] [--ca ca.der --crl ca.crl]
+//   node server.mjs --port N --pki DIR --trust client.der[,other.pem] [--users user.pem,…] [--ca ca.der --crl ca.crl]
 //
-// The CA and its CRL are among the issuers from the start.
+// The CA and its CRL are among the issuers from the start; users are certificates
+// that log in as the user whom their common name names.
 // Client certificates other than the trusted ones are rejected, and listed as
 // such. The server prints "READY URL" when it serves, and ends when its standard
 // input does.
@@ -23,6 +24,7 @@ const { values: options } = parseArgs({
     port: { type: "string" },
     pki: { type: "string" },
     trust: { type: "string", default: "" },
+    users: { type: "string", default: "" },
     ca: { type: "string" },
     crl: { type: "string" },
   },
@@ -54,6 +56,9 @@ const serverCertificateManager = await certificateManager("app");
 const userCertificateManager = await certificateManager("user");
 for (const file of options.trust.split(",").filter(Boolean)) {
   await serverCertificateManager.trustCertificate(derOf(file));
+}
+for (const file of options.users.split(",").filter(Boolean)) {
+  await userCertificateManager.trustCertificate(derOf(file));
 }
 
 if (options.ca) {
