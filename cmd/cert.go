@@ -183,10 +183,17 @@ func (a *app) signingRequest(c *cobra.Command, f *connectionFlags, args []string
 		Decide: ask.Decide, Reads: func(upkeep.Group) workflow.Parts { return workflow.PartCertificates },
 	}}
 	a.aim(conn, s)
+	record, err := a.requests()
+	if err != nil {
+		return nil, err
+	}
 	if err := a.perform(c.Context(), conn, s, workflow.RequestCertificates()); err != nil {
 		return nil, err
 	}
 	r := s.Requests[0]
+	if err := record.Add(c.Context(), s.Situation.ApplicationURI, r.Group, config.CertificateTypeName(r.Type), r.CSR); err != nil {
+		return nil, err
+	}
 	a.progress().Line("request for %s of %s", config.CertificateTypeName(r.Type), view.Clean(r.Group))
 	return encodeRequest(r.CSR), nil
 }

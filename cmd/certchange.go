@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"encoding/pem"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
@@ -103,14 +105,18 @@ func parseValidity(text string) (time.Duration, error) {
 func (a *app) certUpdateCommand() *cobra.Command {
 	f := &changeFlags{}
 	var issuers []string
-	var keyFile string
+	var keyFile, request string
 	c := &cobra.Command{
 		Use:   "update CHAIN [SERVER]",
 		Short: "Put a certificate into its slot that was signed elsewhere",
 		Long: `update sends the first certificate of CHAIN (PEM or DER) to a slot, applies the
 change and verifies it. The key is the one that cert csr had the server make, or
 the one of --key-file, sent in a format that the server takes. CAs and CRLs that
-the group's trust list lacks come from --issuers and from the rest of CHAIN.`,
+the group's trust list lacks come from --issuers and from the rest of CHAIN.
+
+A certificate for a key that the server cannot have is not sent, as some servers
+take it and are not reached any more: its key has to be the one in use, or that of
+the latest cert csr from here, or of the request given with --request.`,
 		Example: `  uapush cert update line-a.pem plc1 --group LineA --type RsaSha256
   uapush cert update line-a.pem plc1 --group LineA --key-file line-a.key --issuers plant-ca-with-crl.pem`,
 		Args: cobra.RangeArgs(1, 2),
@@ -121,6 +127,12 @@ the group's trust list lacks come from --issuers and from the rest of CHAIN.`,
 			}
 			i := upkeep.Installation{Selection: sel}
 			if err := a.readChain(&i, args[0], issuers); err != nil {
+				return err
+			}
+			if i.Asked, err = requestKey(request); err != nil {
+				return err
+			}
+			if i.OnRecord, err = a.requestOnRecord(); err != nil {
 				return err
 			}
 			s := &workflow.State{Upkeep: workflow.Upkeep{Decide: i.Decide, Reads: readWhole(sel)}}
@@ -139,9 +151,42 @@ the group's trust list lacks come from --issuers and from the rest of CHAIN.`,
 	}
 	f.changeFlagsWithTypes(c)
 	c.Flags().StringSliceVar(&issuers, "issuers", nil, "file with CAs and CRLs that the trust list needs for the certificate; may be repeated")
+	c.Flags().StringVar(&request, "request", "", "the request (PEM or DER) that the certificate answers, when cert csr was not run from here")
 	c.Flags().StringVar(&keyFile, "key-file", "", "private key of the certificate (PEM), when the server does not have it")
 	c.ValidArgsFunction = a.serverAfter(1)
 	return c
+}
+
+// requestKey is the key of a request in a file; "" without a file.
+func requestKey(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	data, err := pki.ReadBounded(path, pki.MaxFileSize)
+	if err != nil {
+		return "", err
+	}
+	der, err := pki.ParseRequest(data)
+	if err != nil {
+		return "", usage("give the request that uapush cert csr wrote", "%s: %w", path, err)
+	}
+	return pki.RequestKeyID(der)
+}
+
+// requests are those that were made from here and are signed elsewhere.
+func (a *app) requests() (*pki.Requests, error) {
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return pki.NewRequests(filepath.Join(state, "requests.json"), nil), nil
+}
+
+func (a *app) requestOnRecord() (func(applicationURI, group string, t config.NodeID) (string, error), error) {
+	all, err := a.requests()
+	return func(applicationURI, group string, t config.NodeID) (string, error) {
+		return all.Key(applicationURI, group, config.CertificateTypeName(t))
+	}, err
 }
 
 func (f *changeFlags) changeFlagsWithTypes(c *cobra.Command) {

@@ -190,6 +190,10 @@ type Installation struct {
 	Chain         [][]byte // leaf first
 	HasKey        bool     // its key is sent along
 	Issuers, CRLs []plan.Material
+	// Asked is the key of the request that the certificate answers (pki.KeyID), where
+	// the operator gave it; else OnRecord finds that of the latest request for a slot.
+	Asked    string
+	OnRecord func(applicationURI, group string, t config.NodeID) (key string, err error)
 }
 
 // Decide checks that the certificate can be meant for the slot.
@@ -203,6 +207,9 @@ func (i Installation) Decide(in Situation) (Work, error) {
 		return Work{}, &UnfitError{Rule: "structure", Value: "bytes that are no certificate", Want: "a certificate in DER or PEM"}
 	}
 	if err := i.check(in, g, t, cert); err != nil {
+		return Work{}, err
+	}
+	if err := i.checkKey(in, g, t, cert); err != nil {
 		return Work{}, err
 	}
 	if err := g.unread(); err != nil {
@@ -244,6 +251,39 @@ func (i Installation) check(in Situation, g Group, t config.NodeID, cert *x509.C
 		return &UnfitError{Rule: "validity", Value: "valid from " + cert.NotBefore.UTC().Format(time.RFC3339), Want: "a certificate that is valid"}
 	case g.ForApplications() && pki.ApplicationURI(cert) != in.ApplicationURI:
 		return &UnfitError{Rule: "applicationUri", Value: pki.ApplicationURI(cert), Want: in.ApplicationURI}
+	}
+	return nil
+}
+
+// checkKey sees that the server can have the certificate's key. Not every server
+// does (7.10.5): one that takes another key cannot be reached any more.
+func (i Installation) checkKey(in Situation, g Group, t config.NodeID, cert *x509.Certificate) error {
+	if i.HasKey {
+		return nil
+	}
+	key := pki.KeyID(cert.RawSubjectPublicKeyInfo)
+	if i.Asked != "" {
+		if key != i.Asked {
+			return &UnfitError{Rule: "key", Value: "another key than the request", Want: "the certificate that answers the request"}
+		}
+		return nil
+	}
+	if old, err := x509.ParseCertificate(g.Certificates[t]); err == nil && key == pki.KeyID(old.RawSubjectPublicKeyInfo) {
+		return nil
+	}
+	if i.OnRecord == nil {
+		return nil
+	}
+	asked, err := i.OnRecord(in.ApplicationURI, g.Name, t)
+	switch {
+	case err != nil:
+		return err
+	case asked == "":
+		return &UnfitError{Rule: "key", Value: "a key that the server is not known to have",
+			Want: "the key in use, or that of a request made from here; if it was made elsewhere, give it with --request FILE"}
+	case asked != key:
+		return &UnfitError{Rule: "key", Value: "a key that is neither in use nor that of the latest request from here",
+			Want: "the certificate that answers the latest request; if a later one was made elsewhere, give it with --request FILE"}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/pki/pkitest"
 )
 
@@ -62,6 +63,48 @@ func TestKeyFormat(t *testing.T) {
 	in := situation(Group{Name: "A", Types: []config.NodeID{config.TypeRsaSha256}, TrustRead: true, Complete: true})
 	if _, err := (Renewal{Key: LocalKey}).Decide(in); !errors.As(err, &none) {
 		t.Errorf("a server that takes no keys: got %v", err)
+	}
+}
+
+// open62541 takes a certificate for a key that it does not have, and is not reached
+// any more: such a certificate is not sent.
+func TestInstallationKey(t *testing.T) {
+	ca := pkitest.NewAuthority(t, pkitest.Key(1), "CA", nil)
+	cert := ca.Issue(t, pkitest.Options{Key: pkitest.Key(2)})
+	key := func(id pkitest.Identity) string { return pki.KeyID(id.Certificate(t).RawSubjectPublicKeyInfo) }
+	other := ca.Issue(t, pkitest.Options{Key: pkitest.Key(3)})
+	list := plan.TrustList{Issuers: [][]byte{ca.Certificate.Raw}, IssuerCRLs: [][]byte{ca.CRL(t)}}
+	for name, c := range map[string]struct {
+		slot            []byte
+		asked, onRecord string
+		hasKey, refused bool
+	}{
+		"the key in use":        {slot: ca.Issue(t, pkitest.Options{Key: pkitest.Key(2)}).Leaf()},
+		"on record":             {slot: other.Leaf(), onRecord: key(cert)},
+		"on record, empty slot": {onRecord: key(cert)},
+		"asked for elsewhere":   {slot: other.Leaf(), asked: key(cert), onRecord: key(other)},
+		"its key comes along":   {slot: other.Leaf(), hasKey: true},
+		"of no request":         {slot: other.Leaf(), refused: true},
+		"not the latest":        {slot: other.Leaf(), onRecord: key(other), refused: true},
+		"not of the request":    {slot: cert.Leaf(), asked: key(other), refused: true},
+	} {
+		g := Group{Name: "A", Types: []config.NodeID{config.TypeRsaSha256}, TrustRead: true, Complete: true, Trust: list,
+			Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: c.slot}}
+		in := situation(g)
+		in.KeyFormats = []string{"PEM"}
+		_, err := Installation{
+			Chain: cert.Chain, HasKey: c.hasKey, Asked: c.asked,
+			OnRecord: func(uri, group string, typ config.NodeID) (string, error) {
+				if uri != in.ApplicationURI || group != "A" || typ != config.TypeRsaSha256 {
+					t.Errorf("%s: asked for %s %s %s", name, uri, group, typ)
+				}
+				return c.onRecord, nil
+			},
+		}.Decide(in)
+		var unfit *UnfitError
+		if refused := errors.As(err, &unfit) && unfit.Rule == "key"; refused != c.refused || !refused && err != nil {
+			t.Errorf("%s: got %v, want refused %v", name, err, c.refused)
+		}
 	}
 }
 
