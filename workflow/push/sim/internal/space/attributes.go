@@ -102,9 +102,22 @@ func (n *node) ofClass(a *Access, attribute ua.AttributeID) (any, ua.StatusCode)
 		if attribute == ua.AttributeIDIsAbstract {
 			return n.abstract, ua.StatusOK
 		}
-		if attribute == ua.AttributeIDSymmetric && n.class == ua.NodeClassReferenceType {
-			return false, ua.StatusOK
-		}
+		return n.ofType(attribute)
+	}
+	return nil, ua.StatusBadAttributeIDInvalid
+}
+
+// ofType are the attributes of single kinds of type.
+func (n *node) ofType(attribute ua.AttributeID) (any, ua.StatusCode) {
+	switch {
+	case n.class == ua.NodeClassReferenceType && attribute == ua.AttributeIDSymmetric:
+		return false, ua.StatusOK
+	case n.class == ua.NodeClassDataType && attribute == ua.AttributeIDDataTypeDefinition && n.definition != nil:
+		return n.definition.dataTypeDefinition(), ua.StatusOK
+	case n.class == ua.NodeClassVariableType && attribute == ua.AttributeIDDataType:
+		return numeric(n.data), ua.StatusOK
+	case n.class == ua.NodeClassVariableType && attribute == ua.AttributeIDValueRank:
+		return n.rank, ua.StatusOK
 	}
 	return nil, ua.StatusBadAttributeIDInvalid
 }

@@ -51,6 +51,7 @@ type node struct {
 	roles        []permission
 	declaration  uint32 // MethodDeclarationId
 	in, out      []argument
+	definition   *definition // of a DataType that has one
 	refs         []reference
 
 	read   func() (any, ua.StatusCode)
@@ -71,6 +72,7 @@ func New() *Space {
 	s.addSurroundings()
 	s.addRoleSet()
 	s.addDataTypes()
+	s.addDefinitions()
 	rows := table()
 	for i := range rows {
 		s.rows[rows[i].Path] = &rows[i]

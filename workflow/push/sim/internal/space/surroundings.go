@@ -27,6 +27,7 @@ type plain struct {
 func surroundings() []plain {
 	const object, variable, objectType, variableType, referenceType = ua.NodeClassObject, ua.NodeClassVariable,
 		ua.NodeClassObjectType, ua.NodeClassVariableType, ua.NodeClassReferenceType
+	const anyRank = -2
 	return []plain{
 		{id.References, referenceType, "References", 0, 0, 0, 0, 0},
 		{id.HierarchicalReferences, referenceType, "HierarchicalReferences", id.References, id.HasSubtype, 0, 0, 0},
@@ -40,19 +41,21 @@ func surroundings() []plain {
 		{id.NonHierarchicalReferences, referenceType, "NonHierarchicalReferences", id.References, id.HasSubtype, 0, 0, 0},
 		{id.HasTypeDefinition, referenceType, "HasTypeDefinition", id.NonHierarchicalReferences, id.HasSubtype, 0, 0, 0},
 		{id.HasModellingRule, referenceType, "HasModellingRule", id.NonHierarchicalReferences, id.HasSubtype, 0, 0, 0},
+		{id.HasEncoding, referenceType, "HasEncoding", id.NonHierarchicalReferences, id.HasSubtype, 0, 0, 0},
 
 		{id.BaseObjectType, objectType, "BaseObjectType", 0, 0, 0, 0, 0},
+		{id.DataTypeEncodingType, objectType, "DataTypeEncodingType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.FolderType, objectType, "FolderType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.ServerType, objectType, "ServerType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.ServerCapabilitiesType, objectType, "ServerCapabilitiesType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.RoleSetType, objectType, "RoleSetType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.RoleType, objectType, "RoleType", id.BaseObjectType, id.HasSubtype, 0, 0, 0},
 		{id.OperationLimitsType, objectType, "OperationLimitsType", id.FolderType, id.HasSubtype, 0, 0, 0},
-		{id.BaseVariableType, variableType, "BaseVariableType", 0, 0, 0, 0, 0},
-		{id.BaseDataVariableType, variableType, "BaseDataVariableType", id.BaseVariableType, id.HasSubtype, 0, 0, 0},
-		{id.PropertyType, variableType, "PropertyType", id.BaseVariableType, id.HasSubtype, 0, 0, 0},
-		{id.ServerStatusType, variableType, "ServerStatusType", id.BaseDataVariableType, id.HasSubtype, 0, 0, 0},
-		{id.BuildInfoType, variableType, "BuildInfoType", id.BaseDataVariableType, id.HasSubtype, 0, 0, 0},
+		{id.BaseVariableType, variableType, "BaseVariableType", 0, 0, 0, id.BaseDataType, anyRank},
+		{id.BaseDataVariableType, variableType, "BaseDataVariableType", id.BaseVariableType, id.HasSubtype, 0, id.BaseDataType, anyRank},
+		{id.PropertyType, variableType, "PropertyType", id.BaseVariableType, id.HasSubtype, 0, id.BaseDataType, anyRank},
+		{id.ServerStatusType, variableType, "ServerStatusType", id.BaseDataVariableType, id.HasSubtype, 0, id.ServerStatusDataType, -1},
+		{id.BuildInfoType, variableType, "BuildInfoType", id.BaseDataVariableType, id.HasSubtype, 0, id.BuildInfo, -1},
 
 		{id.RootFolder, object, "Root", 0, 0, id.FolderType, 0, 0},
 		{id.ObjectsFolder, object, "Objects", id.RootFolder, id.Organizes, id.FolderType, 0, 0},

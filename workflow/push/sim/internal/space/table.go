@@ -10,7 +10,7 @@ import (
 	"github.com/gopcua/opcua/ua"
 )
 
-//go:generate go run ./gen -subset push-subset.json -out nodes.json
+//go:generate go run ./gen -subset push-subset.json -out nodes.json -definitions definitions.json
 
 // nodesJSON are the nodes of push management in namespace 0, from the NodeSet
 // 1.05.07, and the ids that NodeIds.csv reserves for optional members.

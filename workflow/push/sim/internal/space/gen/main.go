@@ -1,12 +1,12 @@
 // Command gen writes nodes.json, the table of namespace 0 nodes that the
-// embedded server serves, from a machine-readable extract of the official
-// NodeSets and NodeIds.csv files:
+// embedded server serves, and definitions.json, what their DataTypes consist of,
+// from a machine-readable extract of the official NodeSets and NodeIds.csv files:
 //
-//	go run ./gen -subset push-subset.json -out nodes.json
+//	go run ./gen -subset push-subset.json -out nodes.json -definitions definitions.json
 //
 // The extract is an object with "nodes" (path to NodeId, NodeClass and one
-// variant per signature, with its NodeSet versions), "methods" (path to arguments) and
-// "csvOnlyNodeIds" (reserved ids of optional members). A path is the BrowsePath
+// variant per signature, with its NodeSet versions), "methods" (path to arguments),
+// "csvOnlyNodeIds" (reserved ids of optional members) and "dataTypes". A path is the BrowsePath
 // joined with "_". The last variant, the newest NodeSet's, is taken.
 package main
 
@@ -25,6 +25,7 @@ type subset struct {
 	Nodes   map[string]sourceNode   `json:"nodes"`
 	Methods map[string]sourceMethod `json:"methods"`
 	CSVOnly map[string]sourceNode   `json:"csvOnlyNodeIds"`
+	Types   map[string][]sourceType `json:"dataTypes"` // oldest variant first
 }
 
 type sourceNode struct {
@@ -119,14 +120,15 @@ var unused = []string{"ServerConfiguration_KeyCredentialConfiguration", "ServerC
 
 func main() {
 	in := flag.String("subset", "push-subset.json", "extract of the NodeSets")
-	out := flag.String("out", "nodes.json", "table to write")
+	out := flag.String("out", "nodes.json", "table of nodes to write")
+	definitions := flag.String("definitions", "definitions.json", "table of DataTypes to write")
 	flag.Parse()
-	if err := run(*in, *out); err != nil {
+	if err := run(*in, *out, *definitions); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(in, out string) error {
+func run(in, out, definitions string) error {
 	data, err := os.ReadFile(in)
 	if err != nil {
 		return err
@@ -135,15 +137,23 @@ func run(in, out string) error {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return fmt.Errorf("read %s: %w", in, err)
 	}
+	if err := write(out, s.rows()); err != nil {
+		return err
+	}
+	return write(definitions, s.definitions())
+}
+
+// write makes a JSON array with one element per line.
+func write[T any](path string, rows []T) error {
 	var lines []string
-	for _, r := range s.rows() {
+	for _, r := range rows {
 		line, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
 		lines = append(lines, string(line))
 	}
-	return os.WriteFile(out, []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644)
+	return os.WriteFile(path, []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644)
 }
 
 func (s *subset) rows() []row {
