@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 type resumeFlags struct {
 	connectionFlags
 	issuerFlags
+	confirm     []string
 	confirmOnly bool
 }
 
@@ -38,6 +40,7 @@ the same --user and password source, unless the inventory has them.`,
 	}
 	f.connectionFlags.register(c)
 	f.issuerFlags.register(c)
+	c.Flags().StringSliceVar(&f.confirm, "confirm", nil, "name of an endpoint whose loss to this operator is meant")
 	c.ValidArgsFunction = a.completeUnfinished
 	return c
 }
@@ -82,7 +85,7 @@ func (a *app) runResume(c *cobra.Command, f *resumeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := &workflow.State{Earlier: earlier, Saved: &earlier.Plan}
+	s := &workflow.State{Earlier: earlier, Saved: &earlier.Plan, Guard: conn.guarded(slices.Concat(earlier.LetGo, f.confirm))}
 	a.aim(conn, s)
 	s.Target = conn.anywhere(earlier)
 	if !f.confirmOnly && !run.SkipCertificates {

@@ -13,6 +13,7 @@ type Earlier struct {
 	Plan     plan.Plan
 	Base     config.Application // the configuration that the plan was made for
 	Expected config.Application // the one that its changes lead to
+	LetGo    []string           // Guarded.Confirmed of that run
 	Update   *UpdateFact        // what CloseAndUpdate answered; nil where that is not on record
 	// Sending is the time from which on CloseAndUpdate may have been sent, and
 	// Confirming likewise for ConfirmUpdate; zero where it was not, or the answer is
@@ -51,7 +52,7 @@ func EarlierOf(connected *Connected, facts []Fact, sent Event) (*Earlier, error)
 				return nil, fmt.Errorf("the plan on record: %w", err)
 			}
 			approved = true
-			e.Plan, e.Base, e.Expected = f.Approved.Plan, f.Approved.Base, expected
+			e.Plan, e.Base, e.Expected, e.LetGo = f.Approved.Plan, f.Approved.Base, expected, f.Approved.LetGo
 			e.Update, e.Confirmed = nil, false
 		case f.Update != nil:
 			e.Update, e.Confirmed = f.Update, false

@@ -26,6 +26,8 @@ type Fact struct {
 type Approved struct {
 	Plan plan.Plan          `json:"plan"`
 	Base config.Application `json:"base"`
+	// LetGo are the names that the operator gave to override the guard.
+	LetGo []string `json:"letGo,omitempty"`
 }
 
 // Connected says whom a run has reached.

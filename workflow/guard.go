@@ -30,6 +30,8 @@ func (guard) Name() string { return "guard against lock-out" }
 
 func (guard) Skip(s *State) string {
 	switch {
+	case s.updateSeen():
+		return "the server has the update already"
 	case s.Guard == nil || s.Session.ServerIdentity().Application != "":
 		return "it is not this server's endpoints that change"
 	case !slices.ContainsFunc(s.Plan.Changes, func(c plan.Change) bool { return c.Before != nil }):

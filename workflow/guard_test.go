@@ -88,3 +88,47 @@ func TestGuardRefusesBeforeAnythingIsSent(t *testing.T) {
 		r.must(t, Apply())
 	})
 }
+
+// TestGuardLooksAgain: what remained when the plan was made may be gone by the time
+// it is sent.
+func TestGuardLooksAgain(t *testing.T) {
+	spared := func(t *testing.T) *rig {
+		r := guarded(t)
+		other := r.server.app.ServerEndpoints[0].Clone()
+		other.Name, other.Port = "second", 4850
+		r.server.app.ServerEndpoints = append(r.server.app.ServerEndpoints, other)
+		r.Edit = func(base config.Application) (config.Application, error) {
+			return plan.WithoutEndpoint(base, "first")
+		}
+		return r
+	}
+	gone := func(a *config.Application) {
+		a.ServerEndpoints = slices.DeleteFunc(a.ServerEndpoints, func(e config.ServerEndpoint) bool { return e.Name == "second" })
+	}
+	var locked *plan.LockOutError
+	bubble(t, "the version moved", func(t *testing.T) {
+		r := spared(t)
+		m := &moving{r.server, gone}
+		observe := r.Observe
+		r.Observe = func(e Event) error { return errors.Join(observe(e), m.between(e)) }
+		if err := r.run(t, Apply()); !errors.As(err, &locked) {
+			t.Fatalf("error %v, want a *plan.LockOutError", err)
+		}
+		if n := len(r.server.updates); n != 1 { // the one that was refused for its version
+			t.Errorf("%d uploads, want 1", n)
+		}
+	})
+	bubble(t, "the run is resumed", func(t *testing.T) {
+		r := killedAt(t, spared(t), Apply(), begun(upload{}))
+		r.Guard = &Guarded{Token: config.TokenAnonymous, Policies: []string{config.PolicyBasic256Sha256}}
+		r.server.groups[config.DefaultApplicationGroup].Certificates[config.TypeRsaSha256] = []byte("another certificate")
+		if err := r.run(t, Resume()); !errors.As(err, &locked) || len(r.server.updates) > 0 {
+			t.Fatalf("error %v after %d uploads, want a *plan.LockOutError and none", err, len(r.server.updates))
+		}
+		r.Guard.Confirmed = []string{"first"}
+		_ = r.run(t, Resume()) // the scripted server is not asked for more
+		if len(r.server.updates) != 1 {
+			t.Errorf("%d uploads after --confirm first, want 1", len(r.server.updates))
+		}
+	})
+}

@@ -63,6 +63,7 @@ var resuming = []Step{
 
 // Completing is the rest of what was begun, whatever was begun.
 var completing = []Step{
+	guard{}, // trust lists and certificates may have changed since
 	upload{},
 	reconnect{},
 	trial{},

@@ -56,6 +56,11 @@ func (s *State) afterMove(ctx context.Context, cause error) error {
 	}
 	s.note("version %v has become %v; what is changed is the same", s.Plan.BaseVersion, now.BaseVersion)
 	s.Plan = now
+	if (guard{}).Skip(s) == "" { // what was to remain may have gone meanwhile
+		if err := (guard{}).Run(ctx, s); err != nil {
+			return err
+		}
+	}
 	return s.recordApproved()
 }
 

@@ -37,7 +37,11 @@ func (approve) Run(ctx context.Context, s *State) error {
 
 // recordApproved: from here on the plan is carried out.
 func (s *State) recordApproved() error {
-	return s.record(Fact{Approved: &Approved{Plan: s.Plan, Base: s.Base}}, "")
+	approved := Approved{Plan: s.Plan, Base: s.Base}
+	if s.Guard != nil {
+		approved.LetGo = s.Guard.Confirmed
+	}
+	return s.record(Fact{Approved: &approved}, "")
 }
 
 // upload sends the whole configuration with the targets of the plan (7.7.6,
