@@ -173,11 +173,15 @@ func fittingTypes(der []byte) []config.NodeID {
 	return out
 }
 
-// portOf returns 0 where the URL does not say it.
+// portOf is 4840 where the URL leaves it out (OPC 10000-6, 7.2), and 0 where it is
+// no URL.
 func portOf(endpointURL string) uint16 {
 	u, err := url.Parse(endpointURL)
-	if err != nil {
+	if err != nil || u.Host == "" {
 		return 0
+	}
+	if u.Port() == "" {
+		return 4840
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil {

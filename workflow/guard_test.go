@@ -132,3 +132,11 @@ func TestGuardLooksAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestPortOf(t *testing.T) {
+	for url, want := range map[string]uint16{"opc.tcp://plc1:4850/path": 4850, "opc.tcp://plc1": 4840, "plc1": 0, "opc.tcp://plc1:99999": 0} {
+		if got := portOf(url); got != want {
+			t.Errorf("portOf(%q) is %d, want %d", url, got, want)
+		}
+	}
+}

@@ -33,6 +33,8 @@ type Operator struct {
 	// update does not touch TrustLists and slots. nil knows nothing.
 	Trusts func(group string) Answer
 	Filled func(group string, t config.NodeID) Answer
+
+	networks []string // beside "", which is all: those that this client is known to reach
 }
 
 // Stop is something that works now and will not after the update.
@@ -78,7 +80,10 @@ func LockOut(base config.Application, changes []Change, op Operator) ([]Stop, er
 	if err != nil {
 		return nil, err
 	}
-	now, then := op.examine(base), op.examine(result)
+	op.networks = op.networksIn(base, base)
+	now := op.examine(base)
+	op.networks = op.networksIn(base, result)
+	then := op.examine(result)
 	stops := append(deleted(changes), stopped(now, then)...)
 	stops = append(stops, withoutTrust(base, result)...)
 	name := subject(base, now, op.Port)
@@ -114,13 +119,37 @@ func (op Operator) examine(a config.Application) []examined {
 	return out
 }
 
+// networksIn are the NetworkNames at which the session may have come in, of
+// endpoints at its port or, behind a forwarded port, of all. Where there are
+// several, only one of them is the session's, and all have to be in result.
+func (op Operator) networksIn(base, result config.Application) []string {
+	at := func(e config.ServerEndpoint) bool { return e.Port == op.Port }
+	found := slices.Clone(base.ServerEndpoints)
+	if slices.ContainsFunc(found, at) {
+		found = slices.DeleteFunc(found, func(e config.ServerEndpoint) bool { return !at(e) })
+	}
+	var networks []string
+	complete := true
+	for _, e := range found {
+		networks = append(networks, e.NetworkName)
+		complete = complete && slices.ContainsFunc(result.ServerEndpoints, func(r config.ServerEndpoint) bool { return sameAddress(r.Endpoint, e.Endpoint) })
+	}
+	if networks = set(networks); len(networks) > 1 && !complete {
+		return nil
+	}
+	return networks
+}
+
 // obstacle gives the reason that comes closest to working.
 func (op Operator) obstacle(a config.Application, e config.ServerEndpoint) string {
 	if e.TransportProfileURI != "" && e.TransportProfileURI != config.TransportUATCP {
 		return "speaks another transport than opc.tcp"
 	}
+	if e.NetworkName != "" && !slices.Contains(op.networks, e.NetworkName) {
+		return fmt.Sprintf("listens on the network %q alone, of which it is not known whether this client reaches it", e.NetworkName)
+	}
 	takes := func(u config.UserTokenSettings) bool {
-		return u.TokenType == op.Token && slices.Contains(e.UserTokenSettingNames, u.Name)
+		return u.TokenType == op.Token && op.protects(u) && slices.Contains(e.UserTokenSettingNames, u.Name)
 	}
 	if !slices.ContainsFunc(a.UserTokenSettings, takes) {
 		return fmt.Sprintf("takes no %s token, which this user has", op.Token)
@@ -136,6 +165,15 @@ func (op Operator) obstacle(a config.Application, e config.ServerEndpoint) strin
 		}
 	}
 	return why
+}
+
+// protects says that this client can protect a token as asked: with a policy that it
+// supports, or the channel's; an anonymous one has no secret, and for a password the
+// encrypted channel is enough.
+func (op Operator) protects(u config.UserTokenSettings) bool {
+	policy := u.SecurityPolicyURI
+	return policy == "" || u.TokenType == config.TokenAnonymous || slices.Contains(op.Policies, policy) ||
+		policy == config.PolicyNone && u.TokenType == config.TokenUserName
 }
 
 // groupObstacle judges a group for the policies with RSA keys, which are all that
