@@ -17,6 +17,11 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 	if s.keeping() {
 		return s.afterUpkeep(ctx, cause)
 	}
+	var refused *NoRehearsalError
+	if errors.As(cause, &refused) && s.Before != nil && !refused.Changed {
+		return &PartialError{Err: cause, Unchanged: true, Observed: fmt.Sprintf(
+			"The configuration from before the rehearsal was uploaded again, and is in force, version %v.", s.Base.Version)}
+	}
 	discarded := s.cancelStaged(ctx)
 	lists, certificates := s.written(discarded)
 	kept := lists+certificates > 0

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
@@ -108,7 +109,7 @@ func (insist) Run(ctx context.Context, s *State) error {
 	return refused
 }
 
-// undo uploads what leads back to a configuration.
+// undo uploads what leads back to a configuration, and sees that it is there.
 func (s *State) undo(ctx context.Context, before config.Application) error {
 	s.disconnect(ctx)
 	if d := s.Plan.Update.RestartDelay; d > 0 {
@@ -132,8 +133,53 @@ func (s *State) undo(ctx context.Context, before config.Application) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Session.UpdateConfiguration(ctx, ConfigurationUpdate{File: file, VersionToUpdate: s.Base.Version, Targets: targets})
-	return err
+	result, err := s.Session.UpdateConfiguration(ctx, ConfigurationUpdate{
+		File: file, VersionToUpdate: s.Base.Version, Targets: targets, Timing: config.UpdateTiming{RevertAfter: s.Plan.Update.RevertAfter},
+	})
+	switch {
+	case err != nil:
+		return err
+	case result.NewVersion == 0:
+		return errNothingApplied
+	case result.UpdateID != (UpdateID{}): // asked for this time
+		if err := s.confirmUndo(ctx, result.UpdateID); err != nil {
+			return err
+		}
+	}
+	return s.comesBack(ctx, before, &VerifyError{What: "the server accepted it, and yet it does not show the configuration from before"})
+}
+
+// confirmUndo confirms, over a new Session, while the server waits for it.
+func (s *State) confirmUndo(ctx context.Context, id UpdateID) error {
+	s.disconnect(ctx)
+	deadline := s.now().Add(s.Plan.Update.RevertAfter)
+	if err := s.reopen(ctx, deadline); err != nil {
+		return err
+	}
+	return s.retry(ctx, deadline, "the server to have applied the update", func() error {
+		err := s.Session.ConfirmUpdate(ctx, id)
+		if err != nil && !errors.Is(err, ua.StatusBadInvalidState) {
+			return backoff.Permanent(err)
+		}
+		return err
+	})
+}
+
+// comesBack looks until the server shows a configuration that it had before;
+// otherwise is what to say where it does not.
+func (s *State) comesBack(ctx context.Context, before config.Application, otherwise error) error {
+	return s.retry(ctx, s.now().Add(max(s.reconnectWithin(), 10*time.Second)), "the server to show its old configuration", func() error {
+		if err := s.lookAgain(ctx); err != nil {
+			if ClassOf(err) != ClassNetwork {
+				return backoff.Permanent(err)
+			}
+			return err
+		}
+		if len(plan.Compute(s.Base, before)) > 0 {
+			return otherwise
+		}
+		return nil
+	})
 }
 
 // NoRehearsalError says that a server, or a plan, cannot be rehearsed.
@@ -195,19 +241,7 @@ func (revert) Run(ctx context.Context, s *State) error {
 		}
 	}
 	errNotYet := &VerifyError{What: "the server has not taken the update back, although nobody confirmed it"}
-	err := s.retry(ctx, s.now().Add(max(s.reconnectWithin(), 10*time.Second)), "the server to show its old configuration", func() error {
-		if err := s.lookAgain(ctx); err != nil {
-			if ClassOf(err) != ClassNetwork {
-				return backoff.Permanent(err)
-			}
-			return err
-		}
-		if len(plan.Compute(s.Base, *s.Before)) > 0 {
-			return errNotYet
-		}
-		return nil
-	})
-	if err != nil {
+	if err := s.comesBack(ctx, *s.Before, errNotYet); err != nil {
 		return err
 	}
 	s.Outcome = &OutcomeFact{Outcome: OutcomeReverted, Version: s.Base.Version, Why: fmt.Sprintf("The server went back by itself, to version %v.", s.Base.Version)}
