@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/config/manifest"
@@ -85,6 +86,8 @@ func exitCode(err error) int {
 		return exitDenied
 	case errors.Is(err, workflow.ErrNoConfigurationFile):
 		return exitRejected
+	case anyOfIs(err, unwritten):
+		return exitFailure // no path that is wrong, which other errors of files are
 	case errors.Is(err, manifest.ErrManifest), errors.Is(err, plan.ErrTooLarge), anyOf(err, usages):
 		return exitUsage
 	case errors.Is(err, context.DeadlineExceeded) && workflow.ClassOf(err) == workflow.ClassOther:
@@ -106,6 +109,13 @@ var (
 	}
 )
 
+// unwritten is why a file that is right does not take what is written.
+var unwritten = []error{syscall.ENOSPC, syscall.EIO, syscall.EPIPE}
+
+func anyOfIs(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 func is[E error](err error) bool {
 	var e E
 	return errors.As(err, &e)
@@ -126,6 +136,9 @@ func (a *app) finish(err error) int {
 	}
 	if a.events != nil {
 		_ = a.events.Failure(err, hintOf(err), code) // the error itself is printed below
+	}
+	if file, ok := err.(*fs.PathError); ok && errors.Is(file, syscall.EPIPE) {
+		return code // whoever read the result has seen enough, such as head
 	}
 	t := view.NewText(a.env.Err, 0, a.colourErr())
 	t.Failure(message(err), hintOf(err))
@@ -158,7 +171,12 @@ func hintOf(err error) string {
 	if all := hints(err); len(all) > 0 {
 		return strings.Join(all, "\n")
 	}
-	if is[*fs.PathError](err) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room there"
+	case anyOfIs(err, unwritten):
+		return ""
+	case is[*fs.PathError](err):
 		return "check the path, and that you may use it"
 	}
 	return ""

@@ -47,6 +47,10 @@ func Main(args []string, env Environment) int {
 	context.AfterFunc(ctx, func() { signal.Notify(again, os.Interrupt, syscall.SIGTERM) })
 	defer signal.Stop(again)
 
+	// A reader that goes away, such as tee at the interrupt that ends a run in order,
+	// makes a write fail; it does not kill a run that is changing a server.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
 	a := &app{env: env, log: slog.New(slog.DiscardHandler), underway: &underway{}}
 	ended := make(chan error, 1)
 	go func() { ended <- a.execute(ctx, args) }()

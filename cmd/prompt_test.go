@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,6 +69,51 @@ func TestApplyAsks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestApplyUnread: a terminal that is closed, or a tee that an interrupt has ended,
+// is no reason to leave a server half done. The plan itself has to be shown.
+func TestApplyUnread(t *testing.T) {
+	own, shared := prepareOwn(t), &supply{}
+	identity, err := pki.LoadIdentity(own.identity, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := sim.Start(t.Context(), sim.Options{
+		Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: shared.keys(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	dir := t.TempDir()
+	args := []string{
+		"apply", "-f", writeFile(t, dir, "m.yaml", promptManifest(t, shared)), server.URL(),
+		"--pin", "sha256:" + pki.Fingerprint(server.Certificate()), "--identity", own.identity,
+		"--user", "admin", "--password-file", writeFile(t, dir, "pw", adminPassword), "--skip-certificates", "--yes",
+	}
+	env := cmd.Environment{
+		In: strings.NewReader(""), Out: gone{}, Err: gone{},
+		Getenv: func(name string) string { return map[string]string{"UAPUSH_STATE": filepath.Dir(own.identity)}[name] },
+	}
+	if code := cmd.Main(args, env); code != 1 {
+		t.Errorf("with a plan that nobody could see: got exit code %d, want 1", code)
+	}
+	var out bytes.Buffer
+	env.Out = &out
+	if code := cmd.Main(args, env); code != 0 {
+		t.Errorf("with progress that nobody reads: got exit code %d, want 0", code)
+	}
+	if !strings.Contains(out.String(), "is confirmed: 4 inserted") {
+		t.Errorf("the first run changed something, or the second one did not:\n%s", &out)
+	}
+}
+
+// gone is an output whose reader has gone away.
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
 }
 
 func promptManifest(t *testing.T, shared *supply) string {

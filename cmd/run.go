@@ -34,9 +34,9 @@ func (a *app) observer(record workflow.Observer) (observe workflow.Observer, sto
 	if a.env.Interactive {
 		var counting workflow.Observer
 		counting, stop = view.Countdown(a.progress(), a.global.verbose, time.Now)
-		watchers = append(watchers, counting)
+		watchers = append(watchers, unheard(counting))
 	} else {
-		watchers = append(watchers, view.Progress(a.progress(), a.global.verbose))
+		watchers = append(watchers, unheard(view.Progress(a.progress(), a.global.verbose)))
 	}
 	return func(e workflow.Event) error {
 		if record != nil {
@@ -55,6 +55,15 @@ func (a *app) observer(record workflow.Observer) (observe workflow.Observer, sto
 		}
 		return nil
 	}, stop, nil
+}
+
+// unheard is progress that goes on when nobody reads it: a terminal that is closed
+// is no reason to leave a server half done.
+func unheard(watch workflow.Observer) workflow.Observer {
+	return func(e workflow.Event) error {
+		_ = watch(e)
+		return nil
+	}
 }
 
 // approve asks the operator, after showing what will be done.

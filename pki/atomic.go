@@ -1,8 +1,10 @@
 package pki
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,13 +17,13 @@ func WriteFileAtomic(path string, data []byte, perm os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // made with 0600
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return writeError(path, err)
 	}
 	defer func() {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
+			err = writeError(path, err)
 		}
 	}()
 	if err := f.Chmod(perm); err != nil && runtime.GOOS != "windows" {
@@ -40,6 +42,19 @@ func WriteFileAtomic(path string, data []byte, perm os.FileMode) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// writeError names the file that was meant, not the one beside it that was written.
+func writeError(path string, err error) error {
+	var file *fs.PathError
+	var rename *os.LinkError
+	switch {
+	case errors.As(err, &file):
+		err = file.Err
+	case errors.As(err, &rename):
+		err = rename.Err
+	}
+	return &fs.PathError{Op: "write", Path: path, Err: err}
 }
 
 // ReadBounded reads a whole file of at most limit bytes; a larger one is a

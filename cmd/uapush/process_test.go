@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -38,4 +41,24 @@ func freePort(tb testing.TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// TestReaderGone: a result that goes into head ends in order, and without a word.
+func TestReaderGone(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	defer write.Close()
+	var stderr bytes.Buffer
+	c := exec.Command(build(t), "schema")
+	c.Stdout, c.Stderr = write, &stderr
+	var exit *exec.ExitError
+	if err := c.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("got %v, want exit status 1", err)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("stderr: got %q, want nothing", &stderr)
+	}
 }

@@ -49,7 +49,8 @@ func (p Plan) Validate() error {
 		}
 	}
 	if want := Summarize(p.Changes); p.Summary != want {
-		bad("summary", "it says %+v, the changes are %+v", p.Summary, want)
+		bad("summary", "it counts %d to insert, %d to replace, %d to delete; the changes are %d, %d and %d",
+			p.Summary.Insert, p.Summary.Replace, p.Summary.Delete, want.Insert, want.Replace, want.Delete)
 	}
 	errs = append(errs, validateChanges(p.Changes)...)
 	seen := map[string]bool{}
