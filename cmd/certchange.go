@@ -307,7 +307,11 @@ func (a *app) deliver(path string, data []byte) error {
 		_, err := a.env.Out.Write(data)
 		return err
 	}
-	return pki.WriteFileAtomic(path, data, 0o644)
+	if err := pki.WriteFileAtomic(path, data, 0o644); err != nil {
+		return err
+	}
+	a.progress().Line("wrote %s", path)
+	return nil
 }
 
 func encodeRequest(der []byte) []byte {

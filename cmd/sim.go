@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,9 @@ func (a *app) runSim(ctx context.Context, f *simFlags) error {
 		return err
 	}
 	server, err := sim.Start(ctx, options)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &portTakenError{err: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -93,12 +97,22 @@ func (a *app) runSim(ctx context.Context, f *simFlags) error {
 	t.Line("try:")
 	login := fmt.Sprintf("%s --tofu --user %s --password-file %s", server.URL(), f.admin, passwordFile)
 	t.Line("  uapush discover %s", server.URL())
+	t.Line("  uapush ca init --subject \"CN=Plant CA/O=Plant\" --no-passphrase   # once: it signs what apply needs")
 	t.Line("  uapush plan  -f testdata/manifest/line-a.yaml %s", login)
 	t.Line("  uapush apply -f testdata/manifest/line-a.yaml %s", login)
 	t.Line("")
 	t.Line("Ctrl-C stops it.")
 	<-ctx.Done()
 	return nil
+}
+
+// portTakenError says that another program listens where the server is to.
+type portTakenError struct{ err error }
+
+func (e *portTakenError) Error() string { return e.err.Error() }
+func (e *portTakenError) Unwrap() error { return e.err }
+func (e *portTakenError) Hint() string {
+	return "another program has that port; --port 0 takes a free one"
 }
 
 // options turns flags into the server's options; it makes the password file when

@@ -50,6 +50,8 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 		p.Observed = fmt.Sprintf("The server's configuration is as it was, version %v%s.%s", version, s.besides(cause, discarded), fate)
 		if p.Unchanged = fate == "" && !kept && ClassOf(cause) != ClassUnknown; p.Unchanged {
 			p.Next = ""
+		} else if fate != "" {
+			p.Next = "uapush resume sees what becomes of it, and goes on"
 		}
 	case s.Confirmed || s.Update != nil && s.Update.UpdateID == (UpdateID{}):
 		p.Observed = fmt.Sprintf("The configuration is in force, version %v; %s.", version, s.lacking(cause, discarded))
@@ -58,7 +60,7 @@ func (s *State) aftermath(ctx context.Context, cause error) error {
 			version, s.Plan.BaseVersion, s.besides(cause, discarded))
 	default:
 		p.Observed = fmt.Sprintf("The server shows version %v, and this run did not see it confirmed.%s", version, fate)
-		p.Next = "wait until then, and run uapush apply again"
+		p.Next = "uapush resume goes on with it; or wait until then, and run uapush apply again"
 	}
 	return p
 }

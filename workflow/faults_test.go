@@ -137,7 +137,7 @@ func TestAftermath(t *testing.T) {
 		{"observed as before", []fault{{call: "UpdateConfiguration", n: 1, err: errLost}},
 			[]string{"as it was, version " + version(0)}, ""},
 		{"sent, and observed as before", []fault{{call: "UpdateConfiguration", n: 1, err: errUnknown}},
-			[]string{"as it was, version " + version(0), "If the update takes effect"}, "run uapush apply again"},
+			[]string{"as it was, version " + version(0), "If the update takes effect"}, "uapush resume sees"},
 		{"not observed", append(lostFrom(3), fault{call: "ConfirmUpdate", n: 1, err: errLost}),
 			[]string{"was not observed: the connection was lost", "it takes the update back at 00:02:01"}, "run uapush plan when the server answers"},
 		{"observed once it is back", append(lostFrom(2)[:8], fault{call: "UpdateConfiguration", n: 1, err: errUnknown, after: true}),
@@ -152,7 +152,7 @@ func TestAftermath(t *testing.T) {
 			{call: "Observe", n: 2, err: &classed{text: "no rights", class: ClassTrust}},
 		}, []string{"was not observed: no rights"}, "run uapush plan"},
 		{"not confirmed", []fault{{call: "ConfirmUpdate", n: 1, err: errLost}},
-			[]string{"shows version " + version(1), "it takes the update back at 00:02:01"}, "wait until then"},
+			[]string{"shows version " + version(1), "it takes the update back at 00:02:01"}, "uapush resume goes on with it; or wait until then"},
 		{"in force", []fault{{call: "WriteTrustList", n: 1, err: errLost}},
 			[]string{"in force, version " + version(1), "were not changed"}, "run uapush apply again"},
 	} {

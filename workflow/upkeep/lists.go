@@ -149,8 +149,10 @@ func Named(der []byte, text string) bool {
 
 func fingerprints(l plan.TrustList) []string {
 	var out []string
-	for _, der := range slices.Concat(l.Trusted, l.Issuers) {
-		out = append(out, pki.Fingerprint(der)[:16]+"…")
+	for _, der := range slices.Concat(l.Trusted, l.TrustedCRLs, l.Issuers, l.IssuerCRLs) {
+		if short := pki.Fingerprint(der)[:16] + "…"; !slices.Contains(out, short) { // a CA may be in two lists
+			out = append(out, short)
+		}
 	}
 	return out
 }

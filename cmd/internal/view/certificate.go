@@ -20,7 +20,9 @@ func (v View) Certificate(title string, cert *x509.Certificate) error {
 	}, []string{d.SHA256})
 }
 
-func (t *Text) certificate(d pki.Description) {
+// certificate prints what a certificate is, and in the same columns what else there
+// is to say of it.
+func (t *Text) certificate(d pki.Description, more ...[]string) {
 	rows := [][]string{{"subject", Clean(d.Subject)}}
 	add := func(name, value string) {
 		if value != "" {
@@ -46,7 +48,7 @@ func (t *Text) certificate(d pki.Description) {
 	for _, p := range d.Problems {
 		add("problem", fmt.Sprintf("%s: %s", p.Rule, p.Text))
 	}
-	t.Rows(nil, rows)
+	t.Rows(nil, append(rows, more...))
 }
 
 // validity tells the end of a certificate as time left.

@@ -46,7 +46,7 @@ func (v View) Discovery(d push.Discovery, verdicts []error) error {
 	value := discoveryOf(d, verdicts)
 	var names []string
 	for _, e := range value.Endpoints {
-		names = append(names, e.URL)
+		names = addNew(names, e.URL) // one URL is offered with many policies
 	}
 	return v.Result(value, func(t *Text) { t.discovery(value) }, names)
 }

@@ -167,20 +167,21 @@ func (v View) SlotDetails(slots []Slot) error {
 
 func (t *Text) slot(s Slot) {
 	t.Line("%s of %s", config.CertificateTypeName(s.Type), Clean(s.Group))
-	switch {
-	case s.Certificate != nil:
-		t.certificate(*s.Certificate)
-	case s.Known:
-		t.Line("the slot is empty")
-	default:
-		t.Line("the server does not tell which certificate is there")
-	}
 	var rows [][]string
 	for _, n := range s.Needs {
 		rows = append(rows, []string{t.paint(yellow, "needs"), Clean(fmt.Sprintf("another one, %s: %s", n.Reason, n.Text))})
 	}
 	for _, e := range s.Endpoints {
 		rows = append(rows, []string{"shown by", Clean(e)})
+	}
+	switch {
+	case s.Certificate != nil:
+		t.certificate(*s.Certificate, rows...)
+		return
+	case s.Known:
+		t.Line("the slot is empty")
+	default:
+		t.Line("the server does not tell which certificate is there")
 	}
 	t.Rows(nil, rows)
 }

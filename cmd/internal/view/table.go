@@ -45,7 +45,11 @@ func (t *Text) Rows(header []string, rows [][]string) {
 	for i, row := range rows {
 		clipped[i] = clip(row)
 	}
-	for _, row := range wrapLast(clipped, t.width) {
+	if widths := widthsOf(header, clipped); t.tooNarrow(widths, clipped) {
+		t.stacked(widths, header, clipped)
+		return
+	}
+	for _, row := range wrapLast(header, clipped, t.width) {
 		if t.err = table.Append(row); t.err != nil {
 			return
 		}
@@ -59,19 +63,11 @@ func (t *Text) Rows(header []string, rows [][]string) {
 }
 
 // wrapLast folds the last column into further rows so that lines fit the width.
-func wrapLast(rows [][]string, width int) [][]string {
+func wrapLast(header []string, rows [][]string, width int) [][]string {
 	if width <= 0 {
 		return rows
 	}
-	used := 0
-	for col := range len(rows[0]) - 1 {
-		widest := 0
-		for _, r := range rows {
-			widest = max(widest, twwidth.Width(r[col]))
-		}
-		used += widest + 2
-	}
-	room := max(width-used-1, minimumColumn)
+	room := max(width-before(widthsOf(header, rows))-1, minimumColumn)
 	var out [][]string
 	for _, r := range rows {
 		last := len(r) - 1
@@ -85,6 +81,63 @@ func wrapLast(rows [][]string, width int) [][]string {
 		}
 	}
 	return out
+}
+
+// widthsOf gives the columns that each cell needs.
+func widthsOf(header []string, rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range append([][]string{header}, rows...) {
+		for col, cell := range row {
+			widths[col] = max(widths[col], twwidth.Width(cell))
+		}
+	}
+	return widths
+}
+
+// before is where the last column begins.
+func before(widths []int) int {
+	used := 0
+	for _, w := range widths[:len(widths)-1] {
+		used += w + 2
+	}
+	return used
+}
+
+// tooNarrow says that the terminal would break the rows itself, wherever it ends.
+func (t *Text) tooNarrow(widths []int, rows [][]string) bool {
+	room := t.width - before(widths) - 1
+	return t.width > 0 && room < minimumColumn && widths[len(widths)-1] > room
+}
+
+// stackedIndent is where the last column stands below the others.
+const stackedIndent = "    "
+
+// stacked prints the last column below the others, each row on lines of its own.
+func (t *Text) stacked(widths []int, header []string, rows [][]string) {
+	room := max(t.width-len(stackedIndent)-1, minimumColumn)
+	if header != nil {
+		rows = append([][]string{header}, rows...)
+	}
+	for _, row := range rows {
+		last := len(row) - 1
+		var cells strings.Builder
+		for col, cell := range row[:last] {
+			cells.WriteString(cell + strings.Repeat(" ", widths[col]+2-twwidth.Width(cell)))
+		}
+		if line := strings.TrimRight(cells.String(), " "); twwidth.Width(line) < t.width {
+			t.Line("%s", line)
+		} else {
+			for i, part := range fold(line, room) {
+				t.Line("%s%s", stackedIndent[:min(i*2, 2)], part)
+			}
+		}
+		if row[last] == "" {
+			continue
+		}
+		for _, part := range fold(row[last], room) {
+			t.Line("%s%s", stackedIndent, part)
+		}
+	}
 }
 
 // minimumPart is the fewest columns that a part of a word is given on a line.

@@ -90,6 +90,58 @@ func TestRowsFold(t *testing.T) {
 	}
 }
 
+// Where the last column would have no room beside the others, it stands below them.
+func TestRowsOnANarrowTerminal(t *testing.T) {
+	header := []string{"GROUP", "TYPE", "SUBJECT"}
+	cells := [][]string{
+		{"DefaultApplicationGroup", "RsaSha256", "CN=PLC1/O=Plant, by CN=Plant CA/O=Plant"},
+		{"LineA", "RsaSha256", "CN=Line A"},
+		{"LineB", "RsaSha256", ""},
+	}
+	for _, test := range []struct {
+		width int
+		want  string
+	}{
+		{80, `GROUP                    TYPE       SUBJECT
+DefaultApplicationGroup  RsaSha256  CN=PLC1/O=Plant, by CN=Plant CA/O=Plant
+LineA                    RsaSha256  CN=Line A
+LineB                    RsaSha256
+`},
+		{50, `GROUP                    TYPE
+    SUBJECT
+DefaultApplicationGroup  RsaSha256
+    CN=PLC1/O=Plant, by CN=Plant CA/O=Plant
+LineA                    RsaSha256
+    CN=Line A
+LineB                    RsaSha256
+`},
+		{30, `GROUP                    TYPE
+    SUBJECT
+DefaultApplicationGroup
+  RsaSha256
+    CN=PLC1/O=Plant, by
+    CN=Plant CA/O=Plant
+LineA RsaSha256
+    CN=Line A
+LineB RsaSha256
+`},
+	} {
+		got := rows(test.width, header, cells)
+		if got != test.want {
+			t.Errorf("width %d:\n%s\nwant\n%s", test.width, got, test.want)
+		}
+		for line := range strings.Lines(got) {
+			if n := columns(strings.TrimSuffix(line, "\n")); n > test.width {
+				t.Errorf("width %d: a line has %d columns: %q", test.width, n, line)
+			}
+		}
+	}
+	short := [][]string{{"DefaultApplicationGroup", "RsaSha256", "ok"}}
+	if got := rows(50, nil, short); strings.Count(got, "\n") != 1 {
+		t.Errorf("what fits is not kept on its line:\n%s", got)
+	}
+}
+
 // A server can send names and URLs of any length.
 func TestRowsOfHostileLength(t *testing.T) {
 	long, wide := strings.Repeat("x", 1<<18), strings.Repeat("語", 1<<16)
@@ -101,8 +153,13 @@ func TestRowsOfHostileLength(t *testing.T) {
 	if len(got) > 2<<20 {
 		t.Errorf("%d bytes are printed for %d that were given", len(got), len(long)+len(wide))
 	}
-	if !strings.HasPrefix(got, strings.Repeat("x", maximumColumn)+"…  ") || strings.Count(got, "語") != 1<<16 {
+	if strings.Count(got, "x") != maximumColumn+1000 || strings.Count(got, "語") != 1<<16 {
 		t.Errorf("it begins with %.300s", got)
+	}
+	for line := range strings.Lines(got) {
+		if n := columns(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("a line has %d columns: %q", n, line)
+		}
 	}
 }
 
