@@ -24,8 +24,10 @@ type Fact struct {
 // Approved is a plan that is carried out from now on, and the configuration that
 // it was made for.
 type Approved struct {
-	Plan plan.Plan          `json:"plan"`
-	Base config.Application `json:"base"`
+	Plan plan.Plan `json:"plan"`
+	// PlanSHA256 is the plan's Digest.
+	PlanSHA256 string             `json:"planSha256,omitempty"`
+	Base       config.Application `json:"base"`
 	// LetGo are the names that the operator gave to override the guard.
 	LetGo []string `json:"letGo,omitempty"`
 }

@@ -37,7 +37,7 @@ func (approve) Run(ctx context.Context, s *State) error {
 
 // recordApproved: from here on the plan is carried out.
 func (s *State) recordApproved() error {
-	approved := Approved{Plan: s.Plan, Base: s.Base}
+	approved := Approved{Plan: s.Plan, PlanSHA256: s.Plan.Digest(), Base: s.Base}
 	if s.Guard != nil {
 		approved.LetGo = s.Guard.Confirmed
 	}

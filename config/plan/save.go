@@ -2,6 +2,8 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,27 +45,45 @@ func (e *SchemaError) Hint() string {
 // Save writes p as JSON that Load reads. A plan that Load would refuse, or read
 // differently, is not written.
 func Save(w io.Writer, p Plan) error {
-	p.Schema = Schema
 	if err := p.Validate(); err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
 	if !validText(reflect.ValueOf(p)) {
 		return errors.New("save plan: the server sent text that is not UTF-8, which JSON cannot hold")
 	}
+	data, err := encode(p)
+	if err != nil {
+		return fmt.Errorf("save plan: %w", err)
+	}
+	if len(data) > MaxSize {
+		return fmt.Errorf("save plan: %w", ErrTooLarge)
+	}
+	if _, err := w.Write(data); err != nil {
+		return fmt.Errorf("save plan: %w", err)
+	}
+	return nil
+}
+
+func encode(p Plan) ([]byte, error) {
+	p.Schema = Schema
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(p); err != nil {
-		return fmt.Errorf("save plan: %w", err)
+	err := e.Encode(p)
+	return b.Bytes(), err
+}
+
+// Digest is the SHA-256, in lower-case hex, of the file that Save writes: by it the
+// plan that was looked at and the one that was carried out can be compared. It is
+// "" for a plan that JSON cannot hold.
+func (p Plan) Digest() string {
+	data, err := encode(p)
+	if err != nil {
+		return ""
 	}
-	if b.Len() > MaxSize {
-		return fmt.Errorf("save plan: %w", ErrTooLarge)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("save plan: %w", err)
-	}
-	return nil
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // Load reads a saved plan. The file is not trusted: unknown members, data after

@@ -41,9 +41,10 @@ func (s *Stream) Event(e workflow.Event) error { return s.write(e) }
 // Plan writes the plan of a run.
 func (s *Stream) Plan(p plan.Plan) error {
 	return s.write(struct {
-		Type string    `json:"type"`
-		Plan plan.Plan `json:"plan"`
-	}{"plan", p})
+		Type   string    `json:"type"`
+		SHA256 string    `json:"sha256"`
+		Plan   plan.Plan `json:"plan"`
+	}{"plan", p.Digest(), p})
 }
 
 // Result writes what a run achieved.

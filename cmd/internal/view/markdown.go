@@ -36,6 +36,8 @@ func (v View) Markdown(label string, p plan.Plan) error {
 	}
 	t.Line("")
 	t.Line("%d to insert, %d to replace, %d to delete.", p.Summary.Insert, p.Summary.Replace, p.Summary.Delete)
+	t.Line("")
+	t.Line("The plan's SHA-256 is `%s`.", p.Digest())
 	return t.err
 }
 

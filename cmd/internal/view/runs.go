@@ -129,7 +129,8 @@ func tell(e journal.Entry) string {
 		return "  " + Clean(e.Message)
 	case f.Approved != nil:
 		s := f.Approved.Plan.Summary
-		return fmt.Sprintf("  the plan is approved: %d to insert, %d to replace, %d to delete, for version %v", s.Insert, s.Replace, s.Delete, f.Approved.Plan.BaseVersion)
+		return fmt.Sprintf("  the plan is approved: %d to insert, %d to replace, %d to delete, for version %v, SHA-256 %s",
+			s.Insert, s.Replace, s.Delete, f.Approved.Plan.BaseVersion, f.Approved.PlanSHA256)
 	case f.Update != nil && !f.Update.Deadline.IsZero():
 		return fmt.Sprintf("  the server took the update: version %v, to be confirmed by %s", f.Update.Version, f.Update.Deadline.Local().Format(time.TimeOnly))
 	case f.Update != nil:
