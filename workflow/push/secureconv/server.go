@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ const (
 	maxRefusals        = 16 // connections being told that there is no place
 	acceptRetries      = 20
 	acceptPause        = 50 * time.Millisecond
+	dismissTime        = 200 * time.Millisecond
 )
 
 // Action is what an Intercept decides about one response.
@@ -50,6 +52,12 @@ type ServerConfig struct {
 	Limits           Limits        // zero fields are the defaults
 	MaxConnections   int           // 0 is 1000
 	MaxTokenLifetime time.Duration // 0 is an hour
+
+	// Spare picks, of the connections at hand, the oldest first, one to close when
+	// another wants its place: the oldest that no Session uses (OPC 10000-4, 5.6.2).
+	// Not all of them have opened a channel. It may only compare them, and has to be
+	// quick. nil is none; so is what a nil Spare gives.
+	Spare func(connections []*Channel) *Channel
 
 	// Identity is which of our identities a client addressed, by the SHA-1 of its
 	// leaf. nil offers SecurityPolicy None only.
@@ -95,10 +103,12 @@ type server struct {
 	cfg         ServerConfig
 	lastChannel atomic.Uint32
 	lastToken   atomic.Uint32
-	connections chan struct{} // a place for each
 	opens       chan struct{} // a place for each OPN being decrypted: they cost, and anybody can send them
-	refusals    chan struct{} // a place for each connection that is turned away
+	refusals    chan struct{} // a place for each connection that is turned away, or has lost its place
 	work        sync.WaitGroup
+
+	mu          sync.Mutex
+	connections []*Channel // those with a place, the oldest first
 }
 
 // Serve accepts connections until ctx ends or l is closed, and returns when all
@@ -107,10 +117,9 @@ type server struct {
 func Serve(ctx context.Context, l net.Listener, cfg ServerConfig) error {
 	cfg = cfg.orDefault()
 	s := &server{
-		cfg:         cfg,
-		connections: make(chan struct{}, cfg.MaxConnections),
-		opens:       make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
-		refusals:    make(chan struct{}, maxRefusals),
+		cfg:      cfg,
+		opens:    make(chan struct{}, max(2, runtime.GOMAXPROCS(0))),
+		refusals: make(chan struct{}, maxRefusals),
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:])                                // never fails
@@ -146,16 +155,75 @@ func (s *server) accept(ctx context.Context, l net.Listener) error {
 			continue
 		}
 		failures = 0
-		select {
-		case s.connections <- struct{}{}:
-			s.work.Go(func() {
-				defer func() { <-s.connections }()
-				s.connection(ctx, conn)
-			})
-		default:
-			s.turnAway(conn)
-		}
+		s.admit(ctx, conn)
 	}
+}
+
+// admit gives a connection a place, maybe that of one that nobody needs.
+func (s *server) admit(ctx context.Context, conn net.Conn) {
+	ctx, cancel := context.WithCancel(ctx)
+	ch := &Channel{server: s, cancel: cancel, conversation: &conversation{frames: newFrames(conn, s.cfg.Traffic)}}
+	if !s.enter(ch) {
+		cancel()
+		s.turnAway(conn)
+		return
+	}
+	s.work.Go(func() {
+		defer s.leave(ch)
+		s.connection(ctx, ch)
+	})
+}
+
+// enter takes a place; false is that all are needed.
+func (s *server) enter(ch *Channel) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.connections) >= s.cfg.MaxConnections && !s.makeRoom() {
+		return false
+	}
+	s.connections = append(s.connections, ch)
+	return true
+}
+
+// leave gives a place up, unless it was taken away.
+func (s *server) leave(ch *Channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.connections = slices.DeleteFunc(s.connections, func(o *Channel) bool { return o == ch })
+}
+
+// makeRoom takes the place of a connection that can be spared, and closes it. s.mu
+// is held.
+func (s *server) makeRoom() bool {
+	if s.cfg.Spare == nil {
+		return false
+	}
+	i := slices.Index(s.connections, s.cfg.Spare(slices.Clone(s.connections)))
+	if i < 0 {
+		return false
+	}
+	select {
+	case s.refusals <- struct{}{}:
+	default:
+		return false // enough of them are on their way out
+	}
+	spared := s.connections[i]
+	s.connections = slices.Delete(s.connections, i, i+1)
+	s.work.Go(func() {
+		defer func() { <-s.refusals }()
+		spared.dismiss()
+	})
+	return true
+}
+
+// dismiss ends a connection whose place somebody else has, and tells it why.
+func (ch *Channel) dismiss() {
+	timer := time.AfterFunc(dismissTime, ch.Close) // one that does not read
+	defer timer.Stop()
+	ch.sendMu.Lock()
+	refuse(ch.frames, ua.StatusBadTCPServerTooBusy, dismissTime)
+	ch.sendMu.Unlock()
+	ch.Close()
 }
 
 // turnAway tells a client that there is no place for it, unless too many are
@@ -176,14 +244,13 @@ func (s *server) turnAway(conn net.Conn) {
 }
 
 // connection runs one connection to its end.
-func (s *server) connection(ctx context.Context, conn net.Conn) {
-	ctx, cancel := context.WithCancel(ctx)
+func (s *server) connection(ctx context.Context, ch *Channel) {
+	conn := ch.conn
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	ch := &Channel{server: s, cancel: cancel, conversation: &conversation{frames: newFrames(conn, s.cfg.Traffic)}}
 	defer ch.requests.Wait()
-	defer cancel()
+	defer ch.cancel()
 	_ = conn.SetReadDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
 	err := ch.hello()
 	if err == nil {

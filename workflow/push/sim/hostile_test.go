@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -385,6 +386,71 @@ func TestConnectionLimit(t *testing.T) {
 		c.Close()
 	}
 	eventuallyServes(t, s)
+}
+
+// OPC 10000-4, 5.6.2: channels that nobody uses, each with a token of an hour, and
+// connections that say nothing give way to clients with something to do. A Session
+// keeps its channel.
+func TestIdleChannelsGiveWay(t *testing.T) {
+	s := startServer(t, func(o *sim.Options) { o.Limits.MaxConnections = 20 })
+	p := admin(t, secure(s))
+	address := strings.TrimPrefix(s.URL(), "opc.tcp://")
+	var channels []*secureconv.Client
+	for range 60 {
+		c, err := secureconv.Dial(testContext(t), insecure(s))
+		if err != nil {
+			t.Fatalf("channel %d: %v", len(channels), err)
+		}
+		defer c.Close()
+		channels = append(channels, c)
+		silent, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+	}
+	stillServes(t, s)
+	if got := p.read(2259); got.Status != ua.StatusOK {
+		t.Errorf("the Session of before: got %v", got.Status)
+	}
+	select {
+	case <-channels[0].Done():
+	case <-time.After(10 * time.Second):
+		t.Error("the oldest channel is still open")
+	}
+}
+
+// A flood of idle channels holds no more memory and goroutines than there are places.
+func TestIdleFloodIsBounded(t *testing.T) {
+	const places, flood = 200, 10_000
+	s := startServer(t, func(o *sim.Options) { o.Limits.MaxConnections = places })
+	before := runtime.NumGoroutine()
+	address := strings.TrimPrefix(s.URL(), "opc.tcp://")
+	hello := rawHello(s.URL(), 65535)
+	most := 0
+	var idle []net.Conn
+	for i := range flood {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if idle = append(idle, c); len(idle) > 2*places { // an attacker has a limit of open files, too
+			idle[0].Close()
+			idle = idle[1:]
+		}
+		if i%2 == 0 {
+			_, _ = c.Write(hello) // the server may have closed it already
+		}
+		most = max(most, runtime.NumGoroutine()-before)
+	}
+	// A connection and one on its way out have a goroutine each, and a timer's.
+	if limit := 2*places + 100; most > limit {
+		t.Errorf("%d goroutines at most, want %d or fewer", most, limit)
+	}
+	eventuallyServes(t, s)
+	for _, c := range idle {
+		c.Close()
+	}
 }
 
 // eventuallyServes waits until the server has noticed that others have gone.

@@ -206,7 +206,7 @@ func (l *listener) run(ctx context.Context, bound net.Listener) {
 	s := l.s
 	err := secureconv.Serve(ctx, bound, secureconv.ServerConfig{
 		MaxConnections: s.options.Limits.MaxConnections, MaxTokenLifetime: s.options.Limits.MaxTokenLifetime, Traffic: s.options.Traffic,
-		Identity: l.identity, Accept: l.accept,
+		Identity: l.identity, Accept: l.accept, Spare: s.sessions.spare,
 		Handle: func(ctx context.Context, ch *secureconv.Channel, req ua.Request) ua.Response {
 			return s.handle(ctx, l, ch, req)
 		},

@@ -185,6 +185,23 @@ func (ss *sessions) all() []*session {
 	return slices.Collect(maps.Values(ss.byToken))
 }
 
+// spare picks the oldest channel without a Session: a server closes it rather than
+// turn a client away (OPC 10000-4, 5.6.2).
+func (ss *sessions) spare(channels []*secureconv.Channel) *secureconv.Channel {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	used := map[*secureconv.Channel]bool{}
+	for _, sess := range ss.byToken {
+		used[sess.channel] = true
+	}
+	for _, ch := range channels {
+		if !used[ch] {
+			return ch
+		}
+	}
+	return nil
+}
+
 // reviewUsers ends the Sessions of users whose certificate is not trusted any more
 // (OPC 10000-12, 7.10.9).
 func (s *Server) reviewUsers() {
