@@ -70,7 +70,7 @@ as a server in application setup does (OPC 10000-12, G.2).
 func profileHelp() string {
 	var lines []string
 	for _, name := range sim.Profiles() {
-		lines = append(lines, fmt.Sprintf("  %-16s %s", name, sim.AboutProfile(name)))
+		lines = append(lines, fmt.Sprintf("  %-17s %s", name, sim.AboutProfile(name)))
 	}
 	return strings.Join(lines, "\n")
 }

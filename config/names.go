@@ -55,6 +55,12 @@ const (
 	PurposeApplicationCertificate NodeID = "i=12557"
 	TypeRsaMin                    NodeID = "i=12559"
 	TypeRsaSha256                 NodeID = "i=12560"
+	TypeEccNistP256               NodeID = "i=23538"
+	TypeEccNistP384               NodeID = "i=23539"
+	TypeEccBrainpoolP256r1        NodeID = "i=23540"
+	TypeEccBrainpoolP384r1        NodeID = "i=23541"
+	TypeEccCurve25519             NodeID = "i=23542"
+	TypeEccCurve448               NodeID = "i=23543"
 
 	PolicyNone                = policyPrefix + "None"
 	PolicyBasic256Sha256      = policyPrefix + "Basic256Sha256"

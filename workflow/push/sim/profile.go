@@ -62,11 +62,20 @@ func profiles() []profile {
 		},
 		capabilities: singleGroup(), dropSessions: true,
 	}, {
-		name: "strict-1.05.07", about: "the server's own certificates must be trusted by its trust list, specific status codes",
-		device: part12.Behaviour{Validation: part12.Strict, OrderedTargets: true},
+		name: "strict-1.05.07", about: "what cannot be suppressed is refused with its own status code; targets in their order",
+		device: part12.Behaviour{OrderedTargets: true},
+	}, {
+		name: "strict-own-trust", about: "as strict-1.05.07, in the other reading: its trust list must trust the server's own certificates, too",
+		device: part12.Behaviour{Validation: part12.OwnTrust, OrderedTargets: true},
 	}, {
 		name: "strict-1.05.06", about: "every certificate and issuer is validated in full, CRLs and all; one status code",
 		device: part12.Behaviour{Validation: part12.Strict106, OrderedTargets: true},
+	}, {
+		name: "ecc", about: "slots for nistP256 and nistP384 beside RsaSha256; its channels are RSA",
+		device: part12.Behaviour{MoreTypes: []config.NodeID{config.TypeEccNistP256, config.TypeEccNistP384}},
+	}, {
+		name: "other-curves", about: "slots for curves that uapush cannot use: a brainpool certificate that ends soon, and curve25519 without one",
+		device: part12.Behaviour{MoreTypes: []config.NodeID{config.TypeEccBrainpoolP256r1, config.TypeEccCurve25519}},
 	}, {
 		name: "slow-restart", about: "cannot be reached for a while after every update of the configuration",
 		downtime: 3 * time.Second,

@@ -38,6 +38,7 @@ func TestProfiles(t *testing.T) {
 	all := []string{transactions, file, cancel, diagnostics, purpose, userGroup}
 	for name, absent := range map[string][]string{
 		"full": nil, "renames-records": nil, "ns105-05": nil, "ignores-targets": nil, "slow-restart": nil, "strict-1.05.06": nil, "strict-1.05.07": nil,
+		"strict-own-trust": nil, "ecc": nil, "other-curves": nil,
 		"no-configfile":   {file, transactions, purpose},
 		"no-transactions": {transactions, cancel, diagnostics},
 		"delays-changes":  {cancel, diagnostics},
@@ -57,7 +58,7 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%s: nothing is said about it", name)
 		}
 	}
-	if n := len(sim.Profiles()); n != 11 {
+	if n := len(sim.Profiles()); n != 14 {
 		t.Errorf("got %d profiles, want as many as are tested here", n)
 	}
 	if _, err := sim.Start(testContext(t), sim.Options{Profile: "nonsense"}); err == nil {

@@ -22,8 +22,8 @@ func TestResultCodes(t *testing.T) {
 		return r.call(acc, "", "UpdateCertificate", null, rsaSha256, cert, nil, format, key)
 	}
 	own := func(uri string, r *rig) []byte {
-		key := &r.server.state.groups[config.DefaultApplicationGroup].Slots[config.TypeRsaSha256].Key.PublicKey
-		return issue(certOptions{name: "PLC1", uri: uri}, key, nil, r.server.state.groups[config.DefaultApplicationGroup].Slots[config.TypeRsaSha256].Key)
+		key := r.ownSlot().Key
+		return issue(certOptions{name: "PLC1", uri: uri}, key.Public(), nil, key)
 	}
 	tests := []struct {
 		name string

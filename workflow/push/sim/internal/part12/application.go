@@ -1,7 +1,7 @@
 package part12
 
 import (
-	"crypto/rsa"
+	"crypto"
 	"maps"
 	"slices"
 	"time"
@@ -46,8 +46,14 @@ type group struct {
 // slot holds a certificate of one CertificateType. Chain is empty until one was issued.
 type slot struct {
 	Chain   [][]byte // DER, leaf first
-	Key     *rsa.PrivateKey
-	Pending *rsa.PrivateKey // made by CreateSigningRequest, becomes Key with its certificate (7.10.10)
+	Key     privateKey
+	Pending privateKey // made by CreateSigningRequest, becomes Key with its certificate (7.10.10)
+}
+
+// privateKey is one of crypto/rsa or crypto/ecdsa; nil is none.
+type privateKey interface {
+	crypto.Signer
+	Equal(crypto.PrivateKey) bool
 }
 
 // clone copies what changes in place.

@@ -3,6 +3,7 @@ package part12
 import (
 	"github.com/gopcua/opcua/ua"
 
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/uafile"
 )
 
@@ -16,6 +17,11 @@ type Behaviour struct {
 	NoUserTokenGroup      bool
 	EmptyRejectedList     bool     // GetRejectedList has nothing to tell
 	PrivateKeyFormats     []string // nil: PEM, PFX and PKCS8
+
+	// MoreTypes are CertificateTypes that the DefaultApplicationGroup of the server
+	// has beside RsaSha256. One for a curve that this server has no keys for comes
+	// with the factory's certificate, or is empty.
+	MoreTypes []config.NodeID
 
 	Transactions Transactions
 	Validation   Validation
@@ -49,12 +55,14 @@ type Validation int
 
 // The readings of OPC 10000-12, 7.8.2.5, 7.8.2.6 and 7.10.5.
 const (
-	// Tolerant: 1.05.07. What OPC 10000-4, 6.1.3 allows to suppress is ignored, as
-	// is the question whether the server trusts its own certificate.
+	// Tolerant: 1.05.07, in its more probable reading. What OPC 10000-4, 6.1.3 allows
+	// to suppress is ignored. The TrustList must contain the issuers of a certificate
+	// of the server, as trusted ones or as issuers; a server need not trust itself.
 	Tolerant Validation = iota
-	// Strict: 1.05.07 to the letter. A certificate of the server must be trusted by
-	// its TrustList, itself or its CA; nothing says that this step is suppressible.
-	Strict
+	// OwnTrust: 1.05.07, in its other reading. A certificate of the server must be
+	// trusted by its TrustList, itself or a CA of its chain: the table of OPC 10000-4
+	// does not call that step suppressible.
+	OwnTrust
 	// Strict106: 1.05.06. Nothing is ignored that the ValidationOptions do not
 	// suppress, whatever the Purpose, and everything is Bad_CertificateInvalid.
 	// IssuerCertificates are judged too.

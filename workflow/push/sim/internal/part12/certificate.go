@@ -1,7 +1,6 @@
 package part12
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -68,26 +67,9 @@ func (a *Application) slot(name string, kind config.NodeID) (slot, error) {
 	return a.state.groups[name].Slots[kind], nil
 }
 
-// fits says whether a public key suits a CertificateType (7.8.4).
-func fits(key any, kind config.NodeID) bool {
-	k, ok := key.(*rsa.PublicKey)
-	return ok && slices.Contains(keySizes(kind), k.N.BitLen())
-}
-
-// keySizes are the lengths of RSA keys that a CertificateType allows, in bits.
-func keySizes(kind config.NodeID) []int {
-	switch kind {
-	case config.TypeRsaMin:
-		return []int{1024, 2048}
-	case config.TypeRsaSha256, typeHTTPS:
-		return []int{2048, 3072, 4096}
-	}
-	return nil
-}
-
 // keyFor finds the private key of a new certificate: the one that came with it,
 // else one the server has for the slot, active, pending or staged.
-func (a *Application) keyFor(c *x509.Certificate, old slot, k slotKey, u certificateUpdate) (*rsa.PrivateKey, error) {
+func (a *Application) keyFor(c *x509.Certificate, old slot, k slotKey, u certificateUpdate) (privateKey, error) {
 	if u.KeyFormat != "" || len(u.Key) > 0 {
 		if !slices.ContainsFunc(a.d.opt.PrivateKeyFormats, func(f string) bool { return strings.EqualFold(f, u.KeyFormat) }) {
 			return nil, ua.StatusBadNotSupported
@@ -96,17 +78,17 @@ func (a *Application) keyFor(c *x509.Certificate, old slot, k slotKey, u certifi
 		if err != nil {
 			return nil, ua.StatusBadNotSupported
 		}
-		if !key.PublicKey.Equal(c.PublicKey) {
+		if !owns(key, c) {
 			return nil, ua.StatusBadSecurityChecksFailed
 		}
 		return key, nil
 	}
-	known := []*rsa.PrivateKey{old.Key, old.Pending}
+	known := []privateKey{old.Key, old.Pending}
 	if tx := a.d.tx; tx != nil && tx.app == a {
 		known = append(known, tx.slots[k].Key)
 	}
 	for _, key := range known {
-		if key != nil && key.PublicKey.Equal(c.PublicKey) {
+		if key != nil && owns(key, c) {
 			return key, nil
 		}
 	}
@@ -150,10 +132,10 @@ func (a *Application) createSigningRequest(acc *space.Access, r signingRequest) 
 	if err := a.checkRequest(acc, r); err != nil {
 		return nil, err
 	}
-	var fresh *rsa.PrivateKey
+	var fresh privateKey
 	if r.Regenerate { // takes long: not under the lock
 		var err error
-		if fresh, err = a.d.opt.GenerateKey(keyBits); err != nil {
+		if fresh, err = a.d.generate(r.Type, 0); err != nil {
 			return nil, err
 		}
 		if err := a.checkRequest(acc, r); err != nil {
@@ -191,6 +173,9 @@ func (a *Application) checkRequest(acc *space.Access, r signingRequest) error {
 	defer a.d.unlock()
 	if _, err := a.slot(r.Group, r.Type); err != nil {
 		return err
+	}
+	if len(keySizes(r.Type)) == 0 { // no key of ours is for it
+		return ua.StatusBadNotSupported
 	}
 	if _, err := parseSubject(r.Subject); r.Subject != "" && err != nil {
 		return badArgument(3)

@@ -21,7 +21,8 @@ const knownOptions = config.CheckRevocationStatusOffline<<1 - 1
 // purposeOf is the purpose of the groups that a CertificateType may be in (7.8.4).
 func purposeOf(kind config.NodeID) config.NodeID {
 	switch kind {
-	case config.TypeRsaMin, config.TypeRsaSha256:
+	case config.TypeRsaMin, config.TypeRsaSha256, config.TypeEccNistP256, config.TypeEccNistP384,
+		config.TypeEccBrainpoolP256r1, config.TypeEccBrainpoolP384r1, config.TypeEccCurve25519, config.TypeEccCurve448:
 		return config.PurposeApplicationCertificate
 	case typeHTTPS:
 		return typeHTTPS

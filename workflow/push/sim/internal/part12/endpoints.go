@@ -75,7 +75,7 @@ func (s *state) offers(settings config.SecuritySettings) []Offer {
 		if mode == config.ModeNone {
 			o := Offer{Mode: ua.MessageSecurityModeNone, PolicyURI: config.PolicyNone, Group: name}
 			if slots := s.suitable(name, config.PolicyBasic256Sha256); len(slots) > 0 {
-				o.Chain, o.Key = slots[0].Chain, slots[0].Key // to encrypt user tokens with
+				o.Chain, o.Key = slots[0].Chain, slots[0].rsaKey() // to encrypt user tokens with
 			}
 			out = append(out, o)
 			continue
@@ -83,7 +83,7 @@ func (s *state) offers(settings config.SecuritySettings) []Offer {
 		for _, policy := range settings.SecurityPolicyURIs {
 			for _, held := range s.suitable(name, policy) {
 				out = append(out, Offer{
-					Mode: ua.MessageSecurityMode(mode), PolicyURI: policy, Group: name, Chain: held.Chain, Key: held.Key,
+					Mode: ua.MessageSecurityMode(mode), PolicyURI: policy, Group: name, Chain: held.Chain, Key: held.rsaKey(),
 				})
 			}
 		}
@@ -101,7 +101,13 @@ func (s *state) suitable(name, policy string) []slot {
 	if held := g.Slots[config.TypeRsaSha256]; len(held.Chain) > 0 && held.Key != nil {
 		return []slot{held}
 	}
-	return nil
+	return nil // an ECC slot is for policies that this server does not speak
+}
+
+// rsaKey is the key of a slot for RSA; nil is none.
+func (s slot) rsaKey() *rsa.PrivateKey {
+	key, _ := s.Key.(*rsa.PrivateKey)
+	return key
 }
 
 // ApplicationDescription is what FindServers and GetEndpoints say of the server:

@@ -40,22 +40,31 @@ func (a *Application) fillGroups() error {
 		g := &group{Slots: map[config.NodeID]slot{}, Updated: a.d.opt.Clock()}
 		a.state.groups[r.Name] = g
 		for _, t := range r.CertificateTypes {
-			key, err := a.d.opt.GenerateKey(keyBits)
+			s, err := a.firstSlot(r.Name, t)
 			if err != nil {
 				return err
 			}
-			c, err := a.firstCertificate(r.Name)
-			if err != nil {
-				return err
-			}
-			der, err := c.sign(key)
-			if err != nil {
-				return err
-			}
-			g.Slots[t] = slot{Chain: [][]byte{der}, Key: key}
+			g.Slots[t] = s
 		}
 	}
 	return nil
+}
+
+func (a *Application) firstSlot(group string, kind config.NodeID) (slot, error) {
+	c, err := a.firstCertificate(group)
+	if err != nil {
+		return slot{}, err
+	}
+	if len(keySizes(kind)) == 0 {
+		chain, err := a.factorySlot(kind, c)
+		return slot{Chain: chain}, err
+	}
+	key, err := a.d.generate(kind, 0)
+	if err != nil {
+		return slot{}, err
+	}
+	der, err := c.sign(key)
+	return slot{Chain: [][]byte{der}, Key: key}, err
 }
 
 func record(name string) config.Record { return config.Record{Name: name} }
@@ -75,6 +84,8 @@ func (o Options) firstConfiguration(version config.VersionTime) config.Applicati
 		c.UserTokenSettings = c.UserTokenSettings[:2]
 		c.ServerEndpoints[0].UserTokenSettingNames = c.ServerEndpoints[0].UserTokenSettingNames[:2]
 	}
+	types := &c.CertificateGroups[0].CertificateTypes
+	*types = append(*types, o.MoreTypes...)
 	if o.HTTPSGroup {
 		c.CertificateGroups = append(c.CertificateGroups, config.CertificateGroup{
 			Record: record(config.DefaultHTTPSGroup), Purpose: typeHTTPS, CertificateTypes: []config.NodeID{typeHTTPS},

@@ -1,6 +1,7 @@
 package part12
 
 import (
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -23,7 +24,7 @@ const selfSignedValidity = 5 * 365 * 24 * time.Hour
 
 // decodeKey reads a private key without a password, since UpdateCertificate has no
 // argument for one: PEM is PKCS#8 in PEM, PKCS8 the same in DER, PFX is PKCS#12.
-func decodeKey(format string, data []byte) (*rsa.PrivateKey, error) {
+func decodeKey(format string, data []byte) (privateKey, error) {
 	var key any
 	var err error
 	switch strings.ToUpper(format) {
@@ -43,11 +44,13 @@ func decodeKey(format string, data []byte) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, ok := key.(*rsa.PrivateKey)
-	if !ok {
-		return nil, errors.New("the private key is no RSA key")
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return k, nil
+	case *ecdsa.PrivateKey:
+		return k, nil
 	}
-	return k, nil
+	return nil, errors.New("the private key is for neither RSA nor ECDSA")
 }
 
 // parseSubject reads a SubjectName such as CN=App/O=Plant (7.9.4). Values that
@@ -162,7 +165,7 @@ func (a *Application) subject(old slot, text string) (pkix.Name, error) {
 }
 
 // buildRequest makes a PKCS#10 request with all that Part 6 wants in the certificate.
-func (a *Application) buildRequest(group string, old slot, key *rsa.PrivateKey, text string) ([]byte, error) {
+func (a *Application) buildRequest(group string, old slot, key privateKey, text string) ([]byte, error) {
 	subject, err := a.subject(old, text)
 	if err != nil {
 		return nil, badArgument(3)
@@ -171,7 +174,11 @@ func (a *Application) buildRequest(group string, old slot, key *rsa.PrivateKey, 
 	if err != nil {
 		return nil, err
 	}
-	usage, err := asn1.Marshal(asn1.BitString{Bytes: []byte{0xF0}, BitLength: 4}) // digitalSignature to dataEncipherment
+	bits := asn1.BitString{Bytes: []byte{0xF0}, BitLength: 4} // digitalSignature to dataEncipherment
+	if _, isRSA := key.(*rsa.PrivateKey); !isRSA {
+		bits = asn1.BitString{Bytes: []byte{0x80}, BitLength: 1} // digitalSignature
+	}
+	usage, err := asn1.Marshal(bits)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +192,6 @@ func (a *Application) buildRequest(group string, old slot, key *rsa.PrivateKey, 
 	}
 	return x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
 		Subject: subject, URIs: uris, DNSNames: n.dns, IPAddresses: n.ips,
-		SignatureAlgorithm: x509.SHA256WithRSA,
 		ExtraExtensions: []pkix.Extension{
 			{Id: asn1.ObjectIdentifier{2, 5, 29, 15}, Critical: true, Value: usage},
 			{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Value: extended},

@@ -65,7 +65,7 @@ func DefaultCapabilities() config.Capabilities {
 			{TokenType: config.TokenAnonymous}, {TokenType: config.TokenUserName}, {TokenType: config.TokenCertificate},
 			{TokenType: config.TokenIssued, IssuedTokenType: issuedTokenJWT},
 		},
-		CertificateTypes:         []config.NodeID{config.TypeRsaSha256, config.TypeRsaMin},
+		CertificateTypes:         []config.NodeID{config.TypeRsaSha256, config.TypeRsaMin, config.TypeEccNistP256, config.TypeEccNistP384},
 		CertificateGroupPurposes: []config.NodeID{config.PurposeApplicationCertificate, purposeUser},
 	}
 }
@@ -75,8 +75,6 @@ const (
 	issuedTokenJWT = "http://opcfoundation.org/UA/UserToken#JWT"
 	// purposeUser is UserCertificateType (OPC 10000-12, 7.8.4).
 	purposeUser config.NodeID = "i=19323"
-	// keyBits is the size of generated keys; every supported policy allows it.
-	keyBits = 2048
 )
 
 func (o Options) withDefaults() Options {
@@ -94,6 +92,11 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Capabilities.CertificateTypes) == 0 {
 		o.Capabilities = DefaultCapabilities()
+	}
+	for _, t := range o.MoreTypes {
+		if !slices.Contains(o.Capabilities.CertificateTypes, t) {
+			o.Capabilities.CertificateTypes = append(slices.Clip(o.Capabilities.CertificateTypes), t)
+		}
 	}
 	if o.HTTPSGroup {
 		o.Capabilities.CertificateTypes = append(slices.Clip(o.Capabilities.CertificateTypes), typeHTTPS)

@@ -1,7 +1,6 @@
 package part12
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -103,14 +102,14 @@ func (a *Application) store() (storedApplication, error) {
 	return out, nil
 }
 
-func encodeKey(key *rsa.PrivateKey) ([]byte, error) {
+func encodeKey(key privateKey) ([]byte, error) {
 	if key == nil {
 		return nil, nil
 	}
 	return x509.MarshalPKCS8PrivateKey(key)
 }
 
-func loadKey(der []byte) (*rsa.PrivateKey, error) {
+func loadKey(der []byte) (privateKey, error) {
 	if len(der) == 0 {
 		return nil, nil
 	}

@@ -2,6 +2,7 @@ package part12
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -25,7 +26,7 @@ import (
 var keys = sync.OnceValue(func() []*rsa.PrivateKey {
 	out := make([]*rsa.PrivateKey, 6)
 	for i := range out {
-		k, err := rsa.GenerateKey(rand.Reader, keyBits)
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			panic(err)
 		}
@@ -282,7 +283,7 @@ type certOptions struct {
 	to     time.Time
 }
 
-func issue(o certOptions, key *rsa.PublicKey, issuer []byte, signer *rsa.PrivateKey) []byte {
+func issue(o certOptions, key crypto.PublicKey, issuer []byte, signer crypto.Signer) []byte {
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(o.serial + 1), Subject: pkix.Name{CommonName: o.name, Organization: []string{"Plant"}},
 		NotBefore: noon.Add(-24 * time.Hour), NotAfter: noon.Add(365 * 24 * time.Hour), BasicConstraintsValid: true,
@@ -356,7 +357,7 @@ func (r *rig) signed(csr []byte, serial int64) []byte {
 	if err := req.CheckSignature(); err != nil {
 		r.t.Fatal(err)
 	}
-	return issue(certOptions{name: req.Subject.CommonName, uri: req.URIs[0].String(), serial: serial}, req.PublicKey.(*rsa.PublicKey), caCert(), caKey())
+	return issue(certOptions{name: req.Subject.CommonName, uri: req.URIs[0].String(), serial: serial}, req.PublicKey, caCert(), caKey())
 }
 
 func equalLists(a, b trustList) bool {

@@ -2,8 +2,6 @@ package part12
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
@@ -42,11 +40,7 @@ func (a *Application) createSelfSigned(acc *space.Access, r selfSignedRequest) (
 	if err != nil {
 		return nil, err
 	}
-	bits := keyBits
-	if r.KeyBits != 0 {
-		bits = int(r.KeyBits)
-	}
-	key, err := a.d.opt.GenerateKey(bits) // takes long: not under the lock
+	key, err := a.d.generate(r.Type, int(r.KeyBits)) // takes long: not under the lock
 	if err != nil {
 		return nil, ua.StatusBadNotSupported
 	}
@@ -72,6 +66,9 @@ func (a *Application) selfSignedContent(acc *space.Access, r selfSignedRequest) 
 	defer a.d.unlock()
 	if _, err := a.slot(r.Group, r.Type); err != nil {
 		return content{}, err
+	}
+	if len(keySizes(r.Type)) == 0 { // no key of ours is for it
+		return content{}, ua.StatusBadNotSupported
 	}
 	var c content
 	for _, name := range r.DNSNames {
@@ -202,23 +199,29 @@ type content struct {
 }
 
 // sign makes the certificate (OPC 10000-6, 6.2.2).
-func (c content) sign(key *rsa.PrivateKey) ([]byte, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+func (c content) sign(key privateKey) ([]byte, error) {
+	serial, err := newSerial()
 	if err != nil {
 		return nil, err
 	}
-	id := sha1.Sum(x509.MarshalPKCS1PublicKey(&key.PublicKey))
+	id, err := keyID(key.Public())
+	if err != nil {
+		return nil, err
+	}
 	t := &x509.Certificate{
 		SerialNumber: serial, Subject: c.subject, NotBefore: c.from, NotAfter: c.to,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment | x509.KeyUsageKeyEncipherment |
-			x509.KeyUsageDataEncipherment | x509.KeyUsageCertSign,
-		ExtKeyUsage: c.extended, BasicConstraintsValid: true, SubjectKeyId: id[:], AuthorityKeyId: id[:],
+		KeyUsage:    usageOf(key.Public()) | x509.KeyUsageCertSign,
+		ExtKeyUsage: c.extended, BasicConstraintsValid: true, SubjectKeyId: id, AuthorityKeyId: id,
 		DNSNames: c.names.dns, IPAddresses: c.names.ips,
 	}
 	if c.names.uri != nil {
 		t.URIs = []*url.URL{c.names.uri}
 	}
-	return x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	return x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+}
+
+func newSerial() (*big.Int, error) {
+	return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 }
 
 // firstCertificate is the content of the certificate of a first start.

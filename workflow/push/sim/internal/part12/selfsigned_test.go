@@ -198,7 +198,7 @@ func TestDeleteCertificate(t *testing.T) {
 // A certificate may be replaced by a self-signed one in one transaction, also that
 // of the endpoint in use; a strict server takes its own too.
 func TestReplaceBySelfSigned(t *testing.T) {
-	for _, v := range []Validation{Tolerant, Strict, Strict106} {
+	for _, v := range []Validation{Tolerant, OwnTrust, Strict106} {
 		r := start(t, func(o *Options) { o.Validation = v })
 		a := r.admin("a")
 		r.good(a, "", "DeleteCertificate", groupID(config.DefaultApplicationGroup), rsaSha256)

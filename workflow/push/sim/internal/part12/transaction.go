@@ -1,7 +1,6 @@
 package part12
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"maps"
 	"slices"
@@ -27,8 +26,8 @@ type transaction struct {
 // empty.
 type staged struct {
 	slot
-	made    bool            // by the server itself: 7.10.5 does not judge it
-	discard *rsa.PrivateKey // the pending key that goes with what the slot held (7.10.10)
+	made    bool       // by the server itself: 7.10.5 does not judge it
+	discard privateKey // the pending key that goes with what the slot held (7.10.10)
 }
 
 type slotKey struct {

@@ -2,6 +2,7 @@ package part12
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
@@ -163,7 +164,7 @@ func TestIssueCertificate(t *testing.T) {
 		t.Errorf("request: %v %v %v %v", req.URIs, req.DNSNames, req.IPAddresses, req.Subject)
 	}
 	active := r.server.state.groups[config.DefaultApplicationGroup].Slots[config.TypeRsaSha256].Key
-	if active.PublicKey.Equal(req.PublicKey) {
+	if active.Public().(*rsa.PublicKey).Equal(req.PublicKey) {
 		t.Error("the request has the old key")
 	}
 	r.SessionClosed("a")

@@ -2,7 +2,6 @@ package part12
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"crypto/x509"
 	"slices"
 	"time"
@@ -243,7 +242,7 @@ func judge(chain []*x509.Certificate, p pool, options config.ValidationOptions, 
 // judgeTechnically looks at key lengths and validity.
 func judgeTechnically(chain []*x509.Certificate, options config.ValidationOptions, now time.Time) ua.StatusCode {
 	for _, c := range chain {
-		if key, ok := c.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() < 2048 || key.N.BitLen() > 4096 {
+		if !strong(c.PublicKey) {
 			return ua.StatusBadCertificatePolicyCheckFailed
 		}
 	}

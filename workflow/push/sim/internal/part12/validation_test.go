@@ -14,7 +14,7 @@ import (
 func TestValidation(t *testing.T) {
 	expired := certOptions{name: "PLC1", uri: "urn:plant:plc1", serial: 3, from: noon.Add(-48 * time.Hour), to: noon.Add(-time.Hour)}
 	own := func(o certOptions) func(r *rig) []byte {
-		return func(r *rig) []byte { return issue(o, &r.ownSlot().Key.PublicKey, caCert(), caKey()) }
+		return func(r *rig) []byte { return issue(o, r.ownSlot().Key.Public(), caCert(), caKey()) }
 	}
 	ok, invalid := ua.StatusOK, ua.StatusBadCertificateInvalid
 	for _, tt := range []struct {
@@ -29,7 +29,7 @@ func TestValidation(t *testing.T) {
 		{name: "another ApplicationUri", certificate: own(certOptions{name: "PLC1", uri: "urn:plant:plc2"}),
 			tolerant: ua.StatusBadCertificateURIInvalid, strict: ua.StatusBadCertificateURIInvalid, s: invalid},
 		{name: "self-signed, not in the TrustList", certificate: func(r *rig) []byte {
-			return issue(certOptions{name: "PLC1", uri: "urn:plant:plc1"}, &r.ownSlot().Key.PublicKey, nil, r.ownSlot().Key)
+			return issue(certOptions{name: "PLC1", uri: "urn:plant:plc1"}, r.ownSlot().Key.Public(), nil, r.ownSlot().Key)
 		}, strict: ua.StatusBadCertificateUntrusted},
 		{name: "revoked", list: trustList{Trusted: [][]byte{caCert()}, TrustedCRLs: [][]byte{crl(7)}},
 			certificate: own(certOptions{name: "PLC1", uri: "urn:plant:plc1", serial: 7}),
@@ -42,7 +42,7 @@ func TestValidation(t *testing.T) {
 			issuers: [][]byte{{1, 2, 3}}, s: invalid},
 		{name: "IssuerCertificates", certificate: own(certOptions{name: "PLC1", uri: "urn:plant:plc1"}), issuers: [][]byte{caCert()}},
 	} {
-		for v, want := range map[Validation]ua.StatusCode{Tolerant: tt.tolerant, Strict: tt.strict, Strict106: tt.s} {
+		for v, want := range map[Validation]ua.StatusCode{Tolerant: tt.tolerant, OwnTrust: tt.strict, Strict106: tt.s} {
 			r := start(t, func(o *Options) { o.Validation = v })
 			a := r.admin("a")
 			list := tt.list
@@ -84,7 +84,7 @@ func TestTrustListValidation(t *testing.T) {
 		{"certificate of a CA without CRL", config.DefaultApplicationGroup, trustList{Trusted: [][]byte{orphan}, Issuers: [][]byte{caCert()}}, ok, invalid},
 		{"certificate of a CA with CRL", config.DefaultApplicationGroup, trustList{Trusted: [][]byte{orphan}, Issuers: [][]byte{caCert()}, IssuerCRLs: [][]byte{crl()}}, ok, ok},
 	} {
-		for v, want := range map[Validation]ua.StatusCode{Tolerant: tt.tolerant, Strict: tt.tolerant, Strict106: tt.s} {
+		for v, want := range map[Validation]ua.StatusCode{Tolerant: tt.tolerant, OwnTrust: tt.tolerant, Strict106: tt.s} {
 			r := start(t, func(o *Options) { o.Validation = v })
 			if got := r.writeTrust(r.admin("a"), groups+tt.group+"/TrustList", tt.list, maskAll); got.Status != want {
 				t.Errorf("%s, %d: got %v, want %v", tt.name, v, got.Status, want)
