@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"path/filepath"
@@ -23,8 +22,8 @@ func ParseRequest(data []byte) ([]byte, error) {
 		}
 		data = block.Bytes
 	}
-	if _, err := x509.ParseCertificateRequest(data); err != nil {
-		return nil, &RequestError{Rule: RequestStructure, Value: printable(err.Error())}
+	if _, err := parseRequest(data); err != nil {
+		return nil, err
 	}
 	return data, nil
 }

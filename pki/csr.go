@@ -78,6 +78,9 @@ func parseRequest(der []byte) (*x509.CertificateRequest, error) {
 		return nil, &RequestError{RequestStructure, strconv.Itoa(len(der)) + " bytes", "at most " + strconv.Itoa(maxRequest)}
 	}
 	csr, err := x509.ParseCertificateRequest(der)
+	if curve := otherCurve(der); err != nil && curve != "" {
+		return nil, &RequestError{RequestKey, curve, "RSA, nistP256 or nistP384"}
+	}
 	if err != nil {
 		return nil, &RequestError{RequestStructure, printable(err.Error()), "a PKCS#10 request in DER"}
 	}

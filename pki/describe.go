@@ -48,7 +48,7 @@ func Describe(cert *x509.Certificate) Description {
 		CA:               cert.IsCA,
 		ApplicationURI:   printable(ApplicationURI(cert)),
 		NameConstraints:  constraintTexts(cert),
-		Key:              keyName(cert.PublicKey, cert.PublicKeyAlgorithm),
+		Key:              certifiedKey(cert),
 		Signature:        cert.SignatureAlgorithm.String(),
 		KeyUsage:         keyUsageNames(cert.KeyUsage),
 		ExtendedKeyUsage: extendedKeyUsageNames(cert),
@@ -66,6 +66,15 @@ func Describe(cert *x509.Certificate) Description {
 	}
 	d.Problems = problems(cert, d.SelfSigned)
 	return d
+}
+
+// certifiedKey names the key of a certificate, also one that cannot be read.
+func certifiedKey(cert *x509.Certificate) string {
+	_, isRSA := cert.PublicKey.(*rsa.PublicKey)
+	if name := Curve(cert); !isRSA && name != "" {
+		return "EC " + name
+	}
+	return keyName(cert.PublicKey, cert.PublicKeyAlgorithm)
 }
 
 func keyName(public any, algorithm x509.PublicKeyAlgorithm) string {
