@@ -160,6 +160,9 @@ func fold(s string, room int) []string {
 				line += " "
 			}
 			cut := cutAt(word, free)
+			if line == "" {
+				cut = cutAt(word, evenly(word, free))
+			}
 			line, word = line+word[:cut], word[cut:]
 			end()
 		}
@@ -177,6 +180,17 @@ func fold(s string, room int) []string {
 		end()
 	}
 	return lines
+}
+
+// evenly is the room for the parts of a word that is too long: equal ones, so that
+// of a fingerprint no single digit is left over. What is very long fills the room.
+func evenly(word string, room int) int {
+	if len(word) > maximumColumn {
+		return room
+	}
+	width := twwidth.Width(word)
+	parts := (width + room - 1) / room
+	return (width + parts - 1) / parts
 }
 
 // cutAt gives how many bytes of s fit into room columns; at least one character.
