@@ -18,7 +18,7 @@ type renewFlags struct {
 	changeFlags
 	signerFlags
 	expiresIn, key, subject string
-	force                   bool
+	force, trustIssuer      bool
 	bits, minBits           int
 	names                   []string
 	validity                string
@@ -52,6 +52,7 @@ tell it more. What it returns is checked before anything is sent.`,
 	f.signerFlags.register(c)
 	c.Flags().StringVar(&f.expiresIn, "expires-in", defaultThreshold, "renew what ends within this share of its life, or this time: 20%, 30d, 72h")
 	c.Flags().BoolVar(&f.force, "force", false, "renew what needs nothing, too")
+	registerTrustIssuer(c, &f.trustIssuer)
 	c.Flags().StringVar(&f.key, "key", string(upkeep.ServerKey), "whose key: server (a new one), same (the one there is), local (made here and sent)")
 	c.Flags().IntVar(&f.bits, "bits", 2048, "length of an RSA key with --key local: 2048, 3072 or 4096")
 	c.Flags().IntVar(&f.minBits, "min-bits", 0, "also renew certificates with shorter RSA keys")
@@ -83,12 +84,18 @@ func (a *app) runRenew(c *cobra.Command, f *renewFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.Issuers, r.CRLs = cas, crls
+	r.Issuers, r.CRLs, r.TrustIssuer = cas, crls, f.trustIssuer
 	s := &workflow.State{Issuer: issuer, Upkeep: workflow.Upkeep{Decide: r.Decide, Reads: readWhole(sel)}}
 	if lazy, ok := issuer.(*lazyIssuer); ok {
 		s.Consent = lazy.prepared
 	}
 	return a.keep(c, &f.changeFlags, args, s, workflow.UpdateCertificates())
+}
+
+// registerTrustIssuer is for servers that want to trust the CA of their own
+// certificate (OPC 10000-12, 7.10.5 can be read so).
+func registerTrustIssuer(c *cobra.Command, trust *bool) {
+	c.Flags().BoolVar(trust, "trust-issuer", false, "put the CA that signs among the trusted certificates, not the issuers only: its clients may connect then")
 }
 
 func parseValidity(text string) (time.Duration, error) {
@@ -106,6 +113,7 @@ func (a *app) certUpdateCommand() *cobra.Command {
 	f := &changeFlags{}
 	var issuers []string
 	var keyFile, request string
+	trustIssuer := false
 	c := &cobra.Command{
 		Use:   "update CHAIN [SERVER]",
 		Short: "Put a certificate into its slot that was signed elsewhere",
@@ -125,7 +133,7 @@ the latest cert csr from here, or of the request given with --request.`,
 			if err != nil {
 				return err
 			}
-			i := upkeep.Installation{Selection: sel}
+			i := upkeep.Installation{Selection: sel, TrustIssuer: trustIssuer}
 			if err := a.readChain(&i, args[0], issuers); err != nil {
 				return err
 			}
@@ -152,6 +160,7 @@ the latest cert csr from here, or of the request given with --request.`,
 	f.changeFlagsWithTypes(c)
 	c.Flags().StringSliceVar(&issuers, "issuers", nil, "file with CAs and CRLs that the trust list needs for the certificate; may be repeated")
 	c.Flags().StringVar(&request, "request", "", "the request (PEM or DER) that the certificate answers, when cert csr was not run from here")
+	registerTrustIssuer(c, &trustIssuer)
 	c.Flags().StringVar(&keyFile, "key-file", "", "private key of the certificate (PEM), when the server does not have it")
 	c.ValidArgsFunction = a.serverAfter(1)
 	return c

@@ -76,7 +76,8 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 type simArguments struct {
-	distrust, accept            bool
+	distrust, accept, https     bool
+	maxList                     uint
 	profile, dir, address       string
 	users, certUsers            words
 	hosts, faults, trust        words
@@ -100,6 +101,8 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.SetOutput(io.Discard)
 	fs.BoolVar(&a.distrust, "distrust", false, "do not trust this client")
 	fs.BoolVar(&a.accept, "accept", false, "accept any client")
+	fs.BoolVar(&a.https, "https", false, "have a DefaultHttpsGroup")
+	fs.UintVar(&a.maxList, "maxlist", 0, "MaxTrustListSize")
 	fs.StringVar(&a.profile, "profile", "", "kind of server")
 	fs.StringVar(&a.dir, "dir", "", "where its state is kept")
 	fs.DurationVar(&a.activity, "activity", 0, "how long a file stays open without activity")
@@ -136,7 +139,8 @@ func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options
 	o := sim.Options{
 		Admin:   sim.User{Name: "admin", Password: adminPassword},
 		Address: a.address, AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(), Downtime: a.downtime,
-		Limits: sim.Limits{ActivityTimeout: a.activity, MinSessionTimeout: a.session, MaxSessionTimeout: a.session},
+		HTTPSGroup: a.https,
+		Limits:     sim.Limits{MaxTrustListSize: uint32(a.maxList), ActivityTimeout: a.activity, MinSessionTimeout: a.session, MaxSessionTimeout: a.session},
 	}
 	if a.dir != "" {
 		o.Dir = ts.MkAbs(a.dir)

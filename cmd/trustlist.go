@@ -48,11 +48,16 @@ func readLists(sel upkeep.Selection) func(upkeep.Group) workflow.Parts {
 func (a *app) trustListCommand() *cobra.Command {
 	f := &connectionFlags{}
 	var groups selectFlags
+	details := false
 	c := &cobra.Command{
 		Use:   "list [SERVER]",
 		Short: "Show trust lists",
-		Long:  `list prints the certificates and CRLs of trust lists, and what is wrong with them: out of date, or a CA without a CRL.`,
+		Long: `list prints the certificates and CRLs of trust lists, and what is wrong with them: out
+of date, a CA without a CRL, problems by the rules of OPC 10000-6, 6.2.2. With
+--details it prints all there is to say of each: names, key, usages, time left,
+fingerprints.`,
 		Example: `  uapush trust list plc1
+  uapush trust list plc1 --details
   uapush trust list plc1 --group DefaultUserTokenGroup -o json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -68,10 +73,11 @@ func (a *app) trustListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.view().TrustLists(found, s.Situation)
+			return a.view().TrustLists(found, s.Situation, details)
 		},
 	}
 	f.register(c)
+	c.Flags().BoolVar(&details, "details", false, "everything there is to say of each certificate and CRL")
 	groups.register(c)
 	a.completeWithServers(c)
 	return c
@@ -116,7 +122,7 @@ func (f *listFlags) change(a *app, c *cobra.Command, parts workflow.Parts, chang
 	l := upkeep.Listing{Selection: sel, Single: !f.allGroups, Change: change, Guard: upkeep.Guard{Lockout: f.confirm, NoCRL: f.allowNoCRLs}}
 	s := &workflow.State{Upkeep: workflow.Upkeep{Decide: l.Decide, Reads: func(g upkeep.Group) workflow.Parts {
 		if sel.Takes(g) {
-			return workflow.PartTrustList | parts
+			return workflow.PartTrustList | workflow.PartCertificates | parts // by its certificate the group of this session is known
 		}
 		return 0
 	}}}

@@ -206,7 +206,7 @@ func (s *State) fill(ctx context.Context, c plan.CertificateAction) error {
 		Group: c.Group, Type: c.Type, Certificate: chain[0], Issuers: chain[1:],
 	})
 	if err != nil {
-		return s.keyLost(k, err)
+		return s.keyLost(k, ownTrust(err, chain[0], s.plannedList(c.Group), true))
 	}
 	if s.slotsFilled[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
 		return err
@@ -245,7 +245,7 @@ func (activate) Skip(s *State) string {
 
 func (activate) Run(ctx context.Context, s *State) error {
 	if err := s.Session.ApplyChanges(ctx); err != nil {
-		return err
+		return s.distrusted(err)
 	}
 	s.Activated = true
 	return s.record(Fact{Activated: true}, "")

@@ -51,6 +51,11 @@ func (s *State) remaining(_ context.Context) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	p.Certificates = plan.CertificateActions(s.desiredCertificates(), s.slots())
+	for _, c := range p.Certificates {
+		if err := upkeep.CanMake(c.Type); err != nil {
+			return plan.Plan{}, fmt.Errorf("certificate of %s: %w", c.Group, err)
+		}
+	}
 	p.Endpoints = s.endpointURLs()
 	p.Summary = plan.Summarize(p.Changes)
 	return p, nil

@@ -149,13 +149,7 @@ func (s *State) unlisted(group string, chain [][]byte) string {
 	if !g.ForApplications() {
 		return ""
 	}
-	list := g.Trust
-	for _, l := range s.Work.TrustLists {
-		if l.Group == group {
-			list = l.After
-		}
-	}
-	return upkeep.MissingIssuer(chain, list)
+	return upkeep.MissingIssuer(chain, s.listAfter(group))
 }
 
 // UnlistedIssuerError says that the signer's CA was not announced, so that its
@@ -300,9 +294,10 @@ func (s *State) changeSlot(ctx context.Context, session CertificateSession, c up
 	}
 	defer clear(m.key)
 	s.accept(m.chain[0])
-	return session.UpdateCertificate(ctx, CertificateUpdate{
+	required, err = session.UpdateCertificate(ctx, CertificateUpdate{
 		Group: c.Group, Type: c.Type, Certificate: m.chain[0], Issuers: m.chain[1:], PrivateKeyFormat: m.format, PrivateKey: m.key,
 	})
+	return required, ownTrust(err, m.chain[0], s.listAfter(c.Group), false)
 }
 
 func (s *State) accept(der []byte) {

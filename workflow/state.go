@@ -51,6 +51,7 @@ type State struct {
 	Issued       map[slot][][]byte      // certify, or resume: leaf first
 	Activated    bool                   // activate
 	Probed       *Probe                 // verify
+	Held         []HeldSlot             // verify: slots that were read back, as no channel of ours can use their key
 	Remaining    *plan.Plan             // recheck: what a new plan still finds
 	VersionAfter config.VersionTime     // recheck
 	trustWritten map[string]standing    // trust
@@ -67,6 +68,12 @@ type Edit func(base config.Application) (config.Application, error)
 type slot struct {
 	group string
 	typ   config.NodeID
+}
+
+// HeldSlot is a slot that was seen to hold what was issued for it.
+type HeldSlot struct {
+	Group string        `json:"group"`
+	Type  config.NodeID `json:"type"`
 }
 
 // standing says how far a change got that the server took.

@@ -2,12 +2,12 @@ package workflow
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"slices"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -82,7 +82,7 @@ func inferSlots(groups []upkeep.Group, endpoints []EndpointCertificate) {
 	}
 	only.Certificates = map[config.NodeID][]byte{}
 	for _, e := range endpoints {
-		cert, err := x509.ParseCertificate(e.Certificate)
+		cert, err := pki.ReadCertificate(e.Certificate)
 		if err != nil || !e.Secured() {
 			continue
 		}

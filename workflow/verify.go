@@ -1,8 +1,10 @@
 package workflow
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 )
 
@@ -32,11 +35,22 @@ func (verify) Skip(s *State) string {
 }
 
 func (verify) Run(ctx context.Context, s *State) error {
+	usable, others := s.byUse()
+	if len(others) > 0 {
+		held, err := s.holding(ctx, others)
+		if err != nil {
+			return err
+		}
+		s.Held = held
+	}
+	if len(usable) == 0 {
+		return nil
+	}
 	deadline := s.now().Add(s.reconnectWithin())
 	var probe Probe
 	err := s.retry(ctx, deadline, "the endpoint to open", func() error {
 		var err error
-		if probe, err = s.probeAny(ctx); err != nil && ClassOf(err) != ClassNetwork {
+		if probe, err = s.probeAny(ctx, usable); err != nil && ClassOf(err) != ClassNetwork {
 			return backoff.Permanent(err)
 		}
 		return err
@@ -51,9 +65,9 @@ func (verify) Run(ctx context.Context, s *State) error {
 }
 
 // probeAny tries every pair of endpoint URL and issued certificate until one works.
-func (s *State) probeAny(ctx context.Context) (Probe, error) {
+func (s *State) probeAny(ctx context.Context, slots []slot) (Probe, error) {
 	var errs []error
-	for _, k := range s.slotsIssued() {
+	for _, k := range slots {
 		chain := s.Issued[k]
 		for _, url := range s.Plan.Endpoints {
 			p, err := s.Target.Probe(ctx, url, chain[0])
@@ -64,6 +78,43 @@ func (s *State) probeAny(ctx context.Context) (Probe, error) {
 		}
 	}
 	return Probe{}, errors.Join(errs...)
+}
+
+// byUse tells the certificates apart that a channel of this program can use, which
+// are RSA, from those on curves.
+func (s *State) byUse() (usable, others []slot) {
+	for _, k := range s.slotsIssued() {
+		cert, err := x509.ParseCertificate(s.Issued[k][0])
+		if err == nil && cert.PublicKeyAlgorithm != x509.RSA {
+			others = append(others, k)
+			continue
+		}
+		usable = append(usable, k)
+	}
+	return usable, others
+}
+
+// holding demands that slots hold what was issued, where no Session can show it. The
+// issuer certified the key of the server's request, and the server, which was sent no
+// key, took the certificate: the two agree (OPC 10000-12, 7.10.5).
+func (s *State) holding(ctx context.Context, slots []slot) ([]HeldSlot, error) {
+	if err := s.lookAgain(ctx); err != nil {
+		return nil, err
+	}
+	var held []HeldSlot
+	for _, k := range slots {
+		name := config.CertificateTypeName(k.typ) + " of " + k.group
+		g := s.group(k.group)
+		if g == nil || !g.CertificatesKnown {
+			s.note("%s: the server took the certificate, and does not tell what the slot holds", name)
+			continue
+		}
+		if !bytes.Equal(g.Certificates[k.typ], s.Issued[k][0]) {
+			return nil, &VerifyError{What: "the slot " + name + " has another certificate than the one that was issued for it"}
+		}
+		held = append(held, HeldSlot{Group: k.group, Type: k.typ})
+	}
+	return held, nil
 }
 
 // slotsIssued has an order, which maps lack.

@@ -12,7 +12,9 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,13 +194,22 @@ func withEndpoint(t *testing.T, o workflow.Observation, port int) workflow.Confi
 }
 
 func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 12000 + os.Getpid()%80*100 + int(portsTried.Add(1))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
+
+// portsTried counts below the ports that the system hands out by itself: to another
+// server of this process, for example, before ours is there.
+var portsTried atomic.Int32
 
 // eventually repeats f while it says that the server is not there yet.
 func eventually(t *testing.T, f func() error) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 )
 
 // Listing changes the TrustLists of the selected groups (OPC 10000-12, 7.7.3).
@@ -81,8 +82,15 @@ func (w *Work) change(in Situation, g Group, after plan.TrustList, guard Guard) 
 // judge applies the rules for application certificates; those of other purposes
 // are not specified (7.8.2.5).
 func (w *Work) judge(in Situation, g Group, c ListChange, guard Guard) error {
-	if !slices.Contains(guard.Lockout, g.Name) && Vouches(c.Before, in.Self) && !Vouches(c.After, in.Self) {
-		return &LockoutError{Group: g.Name}
+	if !Vouches(c.After, in.Self) && !slices.Contains(guard.Lockout, g.Name) {
+		switch {
+		case Vouches(c.Before, in.Self):
+			return &LockoutError{Group: g.Name}
+		case in.through(g) && len(c.After.Trusted) > 0:
+			return &LockoutError{Group: g.Name, First: true}
+		case in.through(g):
+			w.Notes = append(w.Notes, fmt.Sprintf("%s trusts nobody by name, and this client got in all the same: once it does, this client needs to be in it (uapush trust add self)", g.Name))
+		}
 	}
 	had := WithoutCRL(c.Before)
 	for _, m := range WithoutCRL(c.After) {
@@ -105,7 +113,7 @@ func (w *Work) judge(in Situation, g Group, c ListChange, guard Guard) error {
 func unchained(group string, c ListChange) error {
 	before, after := issuersIn(c.Before.Trusted, c.Before.Issuers), issuersIn(c.After.Trusted, c.After.Issuers)
 	for _, der := range slices.Concat(c.After.Trusted, c.After.Issuers) {
-		cert, err := x509.ParseCertificate(der)
+		cert, err := pki.ReadCertificate(der)
 		if err != nil {
 			continue
 		}
@@ -124,7 +132,7 @@ func unchained(group string, c ListChange) error {
 func readable(m Member) error {
 	switch m.List {
 	case ListTrusted, ListIssuers:
-		c, err := x509.ParseCertificate(m.DER)
+		c, err := pki.ReadCertificate(m.DER)
 		if err != nil {
 			return fmt.Errorf("bytes that are no certificate: %w", err)
 		}
@@ -140,14 +148,25 @@ func readable(m Member) error {
 }
 
 // LockoutError says that a list would no longer vouch for this client.
-type LockoutError struct{ Group string }
+type LockoutError struct {
+	Group string
+	First bool // the list was empty, and this client got in all the same
+}
 
 func (e *LockoutError) Error() string {
+	if e.First {
+		return "the trust list of " + e.Group + " would be the first that this server has, and not trust this client, which is only let in until then"
+	}
 	return "the trust list of " + e.Group + " would no longer trust this client, which could then not connect through its endpoints"
 }
 
 // Hint tells how to mean it.
-func (e *LockoutError) Hint() string { return "if that is meant, say --confirm " + e.Group }
+func (e *LockoutError) Hint() string {
+	if e.First {
+		return "add this client in the same command (the word self), or before (uapush trust add self); if locking it out is meant, say --confirm " + e.Group
+	}
+	return "if that is meant, say --confirm " + e.Group
+}
 
 // NoCRLError says that a CA would come without its CRL.
 type NoCRLError struct{ Group, CA string }

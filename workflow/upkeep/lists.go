@@ -33,7 +33,7 @@ func Sync(have plan.TrustList, want plan.TrustListAction, mode SyncMode, now tim
 	want.Group = have.Group
 	out := have
 	if missing := plan.TrustListActions([]plan.TrustListAction{want}, []plan.TrustList{have}); len(missing) > 0 {
-		out = filled(have, plan.Extend(have, missing[0]))
+		out = Filled(have, plan.Extend(have, missing[0]))
 	}
 	if mode == Prune {
 		out = pruned(out, now)
@@ -41,8 +41,8 @@ func Sync(have plan.TrustList, want plan.TrustListAction, mode SyncMode, now tim
 	return out
 }
 
-// filled takes from have what a partial update leaves alone.
-func filled(have, update plan.TrustList) plan.TrustList {
+// Filled takes from have what a partial update leaves alone.
+func Filled(have, update plan.TrustList) plan.TrustList {
 	for _, l := range []struct{ to, from *[][]byte }{
 		{&update.Trusted, &have.Trusted}, {&update.TrustedCRLs, &have.TrustedCRLs},
 		{&update.Issuers, &have.Issuers}, {&update.IssuerCRLs, &have.IssuerCRLs},
@@ -56,7 +56,7 @@ func filled(have, update plan.TrustList) plan.TrustList {
 
 func pruned(l plan.TrustList, now time.Time) plan.TrustList {
 	expired := func(der []byte) bool {
-		c, err := x509.ParseCertificate(der)
+		c, err := pki.ReadCertificate(der)
 		return err == nil && now.After(c.NotAfter)
 	}
 	l.Trusted = without(l.Trusted, expired)
@@ -101,9 +101,12 @@ func parsedCRLs(ders [][]byte) []*x509.RevocationList {
 // crlIssuer finds the CA that signed a CRL.
 func crlIssuer(crl *x509.RevocationList, ders [][]byte) *x509.Certificate {
 	for _, der := range ders {
-		ca, err := x509.ParseCertificate(der)
-		if err == nil && bytes.Equal(ca.RawSubject, crl.RawIssuer) && crl.CheckSignatureFrom(ca) == nil {
-			return ca
+		ca, err := pki.ReadCertificate(der)
+		if err != nil || !bytes.Equal(ca.RawSubject, crl.RawIssuer) {
+			continue
+		}
+		if ca.PublicKey == nil && sameKeyID(crl.AuthorityKeyId, ca.SubjectKeyId) || crl.CheckSignatureFrom(ca) == nil {
+			return ca // with a key on a curve that is none of ours the name has to do
 		}
 	}
 	return nil
@@ -199,7 +202,7 @@ func Members(l plan.TrustList) []Member {
 
 func member(list string, der []byte) Member {
 	m := Member{List: list, SHA256: pki.Fingerprint(der), Thumbprint: pki.Thumbprint(der), DER: der, Subject: "not readable"}
-	if c, err := x509.ParseCertificate(der); err == nil {
+	if c, err := pki.ReadCertificate(der); err == nil {
 		m.Subject, m.Until = pki.Describe(c).Subject, c.NotAfter.UTC()
 	} else if l, err := x509.ParseRevocationList(der); err == nil {
 		m.Subject, m.Until = pki.FormatSubject(issuerName(l)), l.NextUpdate.UTC()
@@ -282,7 +285,7 @@ func WithoutCRL(l plan.TrustList) []Member {
 	crls := parsedCRLs(slices.Concat(l.TrustedCRLs, l.IssuerCRLs))
 	var out []Member
 	for _, m := range Members(l) {
-		c, err := x509.ParseCertificate(m.DER)
+		c, err := pki.ReadCertificate(m.DER)
 		if err != nil || !c.IsCA {
 			continue
 		}

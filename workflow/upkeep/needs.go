@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 )
@@ -97,7 +96,7 @@ func Needs(der []byte, c Criteria) []Need {
 	if len(der) == 0 {
 		return []Need{{Missing, "the slot is empty"}}
 	}
-	cert, err := x509.ParseCertificate(der)
+	cert, err := pki.ReadCertificate(der)
 	if err != nil {
 		return []Need{{Unreadable, "it is no certificate in DER"}}
 	}
@@ -175,7 +174,7 @@ func (c Criteria) revokes(cert *x509.Certificate) bool {
 		if err != nil || !bytes.Equal(crl.RawIssuer, cert.RawIssuer) {
 			continue
 		}
-		if len(crl.AuthorityKeyId) > 0 && len(cert.AuthorityKeyId) > 0 && !bytes.Equal(crl.AuthorityKeyId, cert.AuthorityKeyId) {
+		if !sameKeyID(crl.AuthorityKeyId, cert.AuthorityKeyId) {
 			continue
 		}
 		if slices.ContainsFunc(crl.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
@@ -194,7 +193,7 @@ func issuersIn(lists ...[][]byte) issuers {
 	found := issuers{}
 	for _, ders := range lists {
 		for _, der := range ders {
-			if c, err := x509.ParseCertificate(der); err == nil {
+			if c, err := pki.ReadCertificate(der); err == nil {
 				found[string(c.RawSubject)] = append(found[string(c.RawSubject)], c)
 			}
 		}
@@ -205,6 +204,9 @@ func issuersIn(lists ...[][]byte) issuers {
 // of finds the certificate whose key signed cert; nil where there is none.
 func (i issuers) of(cert *x509.Certificate) *x509.Certificate {
 	for _, ca := range i[string(cert.RawIssuer)] {
+		if ca.PublicKey == nil && sameKeyID(cert.AuthorityKeyId, ca.SubjectKeyId) {
+			return ca // its curve is none of ours: the name has to do, and the server will see
+		}
 		if ca.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
 			return ca
 		}
@@ -212,12 +214,15 @@ func (i issuers) of(cert *x509.Certificate) *x509.Certificate {
 	return nil
 }
 
+// sameKeyID compares where both are there.
+func sameKeyID(a, b []byte) bool { return len(a) == 0 || len(b) == 0 || bytes.Equal(a, b) }
+
 // missing names the first issuer up to a self-signed root that is not there; ""
 // is none.
 func (i issuers) missing(cert *x509.Certificate) string {
 	for range pki.MaxChainLength {
 		issuer := i.of(cert)
-		if bytes.Equal(cert.RawSubject, cert.RawIssuer) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
+		if bytes.Equal(cert.RawSubject, cert.RawIssuer) && (cert.PublicKey == nil || cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil) {
 			issuer = cert
 		}
 		if issuer == nil {
@@ -229,25 +234,4 @@ func (i issuers) missing(cert *x509.Certificate) string {
 		cert = issuer
 	}
 	return pki.Describe(cert).Issuer
-}
-
-// Fits says whether a certificate's key suits a CertificateType (OPC 10000-12,
-// 7.8.4). Types that this program does not know take anything.
-func Fits(cert *x509.Certificate, t config.NodeID) bool {
-	switch key := cert.PublicKey.(type) {
-	case *rsa.PublicKey:
-		bits := key.N.BitLen()
-		switch t {
-		case config.TypeRsaMin:
-			return bits == 1024 || bits == 2048
-		case config.TypeRsaSha256:
-			return bits >= 2048 && bits <= 4096
-		}
-		return !applicationType(t)
-	case *ecdsa.PublicKey:
-		curves := map[config.NodeID]string{"i=23538": "P-256", "i=23539": "P-384"}
-		want, known := curves[t]
-		return known && key.Curve.Params().Name == want || !applicationType(t)
-	}
-	return !applicationType(t) || t != config.TypeRsaMin && t != config.TypeRsaSha256
 }

@@ -27,6 +27,8 @@ type Renewal struct {
 	// Issuers are the CAs up to the root that vouch for the new certificates, and
 	// CRLs theirs; both go into the TrustLists that lack them.
 	Issuers, CRLs []plan.Material
+	// TrustIssuer puts the CA that signs among the trusted certificates.
+	TrustIssuer bool
 }
 
 // Decide says what to do: per group the TrustList first, then every slot that
@@ -37,6 +39,11 @@ func (r Renewal) Decide(in Situation) (Work, error) {
 		return Work{}, err
 	}
 	w := start(in)
+	for _, t := range r.Types {
+		if err := CanMake(t); err != nil {
+			return Work{}, err
+		}
+	}
 	if r.Key == LocalKey {
 		if _, err := KeyFormat(in.KeyFormats); err != nil {
 			return Work{}, err
@@ -51,6 +58,10 @@ func (r Renewal) Decide(in Situation) (Work, error) {
 			return Work{}, err
 		}
 		want := plan.TrustListAction{Group: g.Name, Issuers: r.Issuers, CRLs: r.CRLs}
+		if r.TrustIssuer {
+			want.Trusted = issuing(r.Issuers)
+			w.noteTrusted(g.Name, g.Trust, want.Trusted)
+		}
 		after := Sync(g.Trust, want, Union, in.Now)
 		if err := w.change(in, g, after, Guard{}); err != nil {
 			return Work{}, err
@@ -85,12 +96,23 @@ func (r Renewal) slots(w *Work, in Situation, g Group) []SlotChange {
 			kept("valid until " + until(old))
 			continue
 		}
+		if !Makes(t) { // named slots were refused before
+			kept(why(needs) + "; this program cannot make or check such certificates")
+			continue
+		}
 		if len(needs) == 0 {
 			needs = []Need{{Asked, "asked for with --force"}}
 		}
 		out = append(out, r.slot(in, g, t, needs))
 	}
 	return out
+}
+
+func why(needs []Need) string {
+	if len(needs) == 0 {
+		return "needs nothing"
+	}
+	return needs[0].Text
 }
 
 func (r Renewal) needs(in Situation, g Group, t config.NodeID) []Need {
@@ -120,11 +142,13 @@ func (r Renewal) slot(in Situation, g Group, t config.NodeID, needs []Need) Slot
 		c.Key = ServerKey // there is none to keep
 	}
 	if c.Key == LocalKey {
-		c.Bits = r.Bits
+		if curves[t] == "" {
+			c.Bits = r.Bits
+		}
 		c.KeyFormat, _ = KeyFormat(in.KeyFormats)
 	}
 	names := slices.Clone(r.Names)
-	if cert, err := x509.ParseCertificate(old); err == nil {
+	if cert, err := pki.ReadCertificate(old); err == nil {
 		names = append(names, cert.DNSNames...)
 		for _, ip := range cert.IPAddresses {
 			names = append(names, ip.String())
@@ -192,14 +216,18 @@ type Installation struct {
 	Issuers, CRLs []plan.Material
 	// Asked is the key of the request that the certificate answers (pki.KeyID), where
 	// the operator gave it; else OnRecord finds that of the latest request for a slot.
-	Asked    string
-	OnRecord func(applicationURI, group string, t config.NodeID) (key string, err error)
+	Asked       string
+	OnRecord    func(applicationURI, group string, t config.NodeID) (key string, err error)
+	TrustIssuer bool // put the CA that issued it among the trusted certificates
 }
 
 // Decide checks that the certificate can be meant for the slot.
 func (i Installation) Decide(in Situation) (Work, error) {
 	g, t, err := i.One(in)
 	if err != nil {
+		return Work{}, err
+	}
+	if err := CanMake(t); err != nil {
 		return Work{}, err
 	}
 	cert, err := x509.ParseCertificate(i.Chain[0])
@@ -221,7 +249,12 @@ func (i Installation) Decide(in Situation) (Work, error) {
 		w.Kept = append(w.Kept, SlotKept{g.Name, t, "the certificate is there already"})
 		return w, nil
 	}
-	after := Sync(g.Trust, plan.TrustListAction{Group: g.Name, Issuers: i.Issuers, CRLs: i.CRLs}, Union, in.Now)
+	want := plan.TrustListAction{Group: g.Name, Issuers: i.Issuers, CRLs: i.CRLs}
+	if i.TrustIssuer {
+		want.Trusted = issuerAmong(cert, i.Issuers, g.Trust)
+		w.noteTrusted(g.Name, g.Trust, want.Trusted)
+	}
+	after := Sync(g.Trust, want, Union, in.Now)
 	if err := w.change(in, g, after, Guard{}); err != nil {
 		return Work{}, err
 	}
@@ -325,6 +358,9 @@ func (s SelfSign) Decide(in Situation) (Work, error) {
 	if err != nil {
 		return Work{}, err
 	}
+	if err := CanMake(t); err != nil {
+		return Work{}, err
+	}
 	if old := Brief(g.Certificates[t]); old != nil {
 		return Work{}, &FilledError{Slot: g.Name + " " + config.CertificateTypeName(t), Subject: old.Subject}
 	}
@@ -400,6 +436,9 @@ type Asking struct {
 // Decide picks the slot.
 func (a Asking) Decide(in Situation) (Work, error) {
 	g, t, err := a.One(in)
+	if err == nil {
+		err = CanMake(t)
+	}
 	if err != nil {
 		return Work{}, err
 	}

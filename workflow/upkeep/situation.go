@@ -8,6 +8,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 )
 
 // Situation is what was read of one application, and who asks.
@@ -21,6 +22,20 @@ type Situation struct {
 	Groups           []Group
 	Self             [][]byte // this client's certificate chain, DER, leaf first
 	Now              time.Time
+}
+
+// through says whether the session at hand came about through a group: the server
+// shows a certificate of it.
+func (in Situation) through(g Group) bool {
+	if in.Application != "" || in.Server.CertificateSHA256 == "" {
+		return false
+	}
+	for _, der := range g.Certificates {
+		if pki.Fingerprint(der) == in.Server.CertificateSHA256 {
+			return true
+		}
+	}
+	return false
 }
 
 // Group is a CertificateGroup as read.
@@ -52,11 +67,8 @@ func (g Group) ForApplications() bool {
 }
 
 func applicationType(t config.NodeID) bool {
-	switch t {
-	case config.TypeRsaMin, config.TypeRsaSha256, "i=23538", "i=23539", "i=23540", "i=23541", "i=23542", "i=23543":
-		return true
-	}
-	return false
+	_, onCurve := curves[t]
+	return onCurve || t == config.TypeRsaMin || t == config.TypeRsaSha256
 }
 
 // unread says why a list cannot be changed; nil where it was read.

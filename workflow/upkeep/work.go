@@ -99,7 +99,7 @@ type Certificate struct {
 
 // Brief describes a certificate; nil for what is none.
 func Brief(der []byte) *Certificate {
-	c, err := x509.ParseCertificate(der)
+	c, err := pki.ReadCertificate(der)
 	if err != nil {
 		return nil
 	}

@@ -68,7 +68,9 @@ func (t *Text) issuedRows(records []pki.LedgerRecord) {
 }
 
 type crlInfo struct {
+	Issuer     string    `json:"issuer"`
 	Number     string    `json:"number"`
+	ThisUpdate time.Time `json:"thisUpdate"`
 	NextUpdate time.Time `json:"nextUpdate"`
 	Revoked    int       `json:"revoked"`
 	Outdated   bool      `json:"outdated,omitempty"`
@@ -78,11 +80,24 @@ func crlInfoOf(l *x509.RevocationList, now time.Time) *crlInfo {
 	if l == nil {
 		return nil
 	}
-	info := crlInfo{NextUpdate: l.NextUpdate.UTC(), Revoked: len(l.RevokedCertificateEntries), Outdated: now.After(l.NextUpdate)}
+	info := crlInfo{
+		Issuer: pki.FormatSubject(l.Issuer), ThisUpdate: l.ThisUpdate.UTC(), NextUpdate: l.NextUpdate.UTC(),
+		Revoked: len(l.RevokedCertificateEntries), Outdated: !l.NextUpdate.IsZero() && now.After(l.NextUpdate),
+	}
 	if l.Number != nil {
 		info.Number = l.Number.String()
 	}
 	return &info
+}
+
+// rows tell of a CRL line by line.
+func (i *crlInfo) rows() [][]string {
+	rows := [][]string{{"issuer", Clean(i.Issuer)}}
+	if i.Number != "" {
+		rows = append(rows, []string{"number", i.Number})
+	}
+	return append(rows, []string{"valid", validity(i.ThisUpdate, i.NextUpdate, time.Now())},
+		[]string{"revoked", fmt.Sprintf("%d %s", i.Revoked, plural(i.Revoked, "certificate", "certificates"))})
 }
 
 func (i *crlInfo) String() string {

@@ -23,6 +23,10 @@ func (v View) Certificate(title string, cert *x509.Certificate) error {
 // certificate prints what a certificate is, and in the same columns what else there
 // is to say of it.
 func (t *Text) certificate(d pki.Description, more ...[]string) {
+	t.Rows(nil, append(certificateRows(d), more...))
+}
+
+func certificateRows(d pki.Description) [][]string {
 	rows := [][]string{{"subject", Clean(d.Subject)}}
 	add := func(name, value string) {
 		if value != "" {
@@ -48,17 +52,23 @@ func (t *Text) certificate(d pki.Description, more ...[]string) {
 	for _, p := range d.Problems {
 		add("problem", fmt.Sprintf("%s: %s", p.Rule, p.Text))
 	}
-	t.Rows(nil, append(rows, more...))
+	return rows
 }
 
 // validity tells the end of a certificate as time left.
 func validity(from, to, now time.Time) string {
 	span := fmt.Sprintf("%s to %s", from.UTC().Format(time.DateOnly), to.UTC().Format(time.DateOnly))
 	switch {
+	case to.IsZero():
+		return fmt.Sprintf("since %s", from.UTC().Format(time.DateOnly))
 	case now.Before(from):
 		return span + ", not yet valid"
 	case now.After(to):
 		return span + ", expired"
+	}
+	if left := to.Sub(now); left < 48*time.Hour {
+		hours := int(left.Hours())
+		return fmt.Sprintf("%s, %d %s left", span, hours, plural(hours, "hour", "hours"))
 	}
 	return fmt.Sprintf("%s, %d days left", span, int(to.Sub(now).Hours()/24))
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"crypto/x509"
 	"errors"
 	"strings"
 
@@ -78,7 +77,7 @@ func discoveryOf(d push.Discovery, verdicts []error) discoveryValue {
 
 func judged(der []byte, verdict error) certificateValue {
 	c := certificateValue{Trusted: verdict == nil}
-	if cert, err := x509.ParseCertificate(der); err == nil {
+	if cert, err := pki.ReadCertificate(der); err == nil {
 		c.Description = pki.Describe(cert)
 	}
 	if verdict != nil {

@@ -94,7 +94,7 @@ type Slot struct {
 func SlotOf(g upkeep.Group, typ config.NodeID, needs []upkeep.Need, endpoints []string) Slot {
 	der := g.Certificates[typ]
 	s := Slot{Group: g.Name, Type: typ, Empty: len(der) == 0, Known: g.Complete || len(der) > 0, Needs: needs, Endpoints: endpoints}
-	if c, err := x509.ParseCertificate(der); err == nil {
+	if c, err := pki.ReadCertificate(der); err == nil {
 		d := pki.Describe(c)
 		s.Certificate = &d
 	}
@@ -190,6 +190,7 @@ func (t *Text) slot(s Slot) {
 type trustEntry struct {
 	upkeep.Member
 	Certificate *pki.Description `json:"certificate,omitempty"`
+	CRL         *crlInfo         `json:"crl,omitempty"`
 	Notes       []string         `json:"notes,omitempty"`
 }
 
@@ -202,8 +203,9 @@ type trustListView struct {
 	Unread  string       `json:"unread,omitempty"`
 }
 
-// TrustLists shows the trust lists of groups.
-func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation) error {
+// TrustLists shows the trust lists of groups, with all of every member where the
+// details are wanted.
+func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation, details bool) error {
 	lists := []trustListView{}
 	var names []string
 	for _, g := range groups {
@@ -222,19 +224,21 @@ func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation) error {
 			if i > 0 {
 				t.Line("")
 			}
-			t.trustList(l)
+			t.trustList(l, details)
 		}
 	}, names)
 }
 
 func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation) trustEntry {
 	e := trustEntry{Member: m}
-	if c, err := x509.ParseCertificate(m.DER); err == nil {
+	if c, err := pki.ReadCertificate(m.DER); err == nil {
 		d := pki.Describe(c)
 		e.Certificate = &d
 		if c.IsCA {
 			e.Notes = append(e.Notes, "CA")
 		}
+	} else if crl, err := x509.ParseRevocationList(m.DER); err == nil {
+		e.CRL = crlInfoOf(crl, in.Now)
 	}
 	if len(in.Self) > 0 && m.SHA256 == pki.Fingerprint(in.Self[0]) {
 		e.Notes = append(e.Notes, "this client")
@@ -248,7 +252,7 @@ func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation) trustEntry {
 	return e
 }
 
-func (t *Text) trustList(l trustListView) {
+func (t *Text) trustList(l trustListView, details bool) {
 	limit := "no limit"
 	if l.Limit > 0 {
 		limit = fmt.Sprintf("%d allowed", l.Limit)
@@ -262,15 +266,50 @@ func (t *Text) trustList(l trustListView) {
 		t.Line("It is empty: nobody is trusted.")
 		return
 	}
+	if details {
+		t.trustDetails(l)
+		return
+	}
 	var rows [][]string
 	for _, e := range l.Entries {
 		until := ""
 		if !e.Until.IsZero() {
 			until = e.Until.Format(time.DateOnly)
 		}
+		if n := e.problems(); n > 0 {
+			e.Notes = append(e.Notes, fmt.Sprintf("%d %s", n, plural(n, "problem", "problems")))
+		}
 		rows = append(rows, []string{listWord(e.List), until, e.SHA256[:16] + "…", strings.Join(e.Notes, ", "), Clean(e.Subject)})
 	}
 	t.Rows([]string{"LIST", "UNTIL", "SHA-256", "NOTES", "SUBJECT"}, rows)
+}
+
+func (e trustEntry) problems() int {
+	if e.Certificate == nil {
+		return 0
+	}
+	return len(e.Certificate.Problems)
+}
+
+// trustDetails shows the members of a list with everything there is to say.
+func (t *Text) trustDetails(l trustListView) {
+	for _, e := range l.Entries {
+		t.Line("")
+		rows := [][]string{{"list", listWord(e.List)}}
+		switch {
+		case e.Certificate != nil:
+			rows = append(rows, certificateRows(*e.Certificate)...)
+		case e.CRL != nil:
+			rows = append(rows, e.CRL.rows()...)
+			rows = append(rows, []string{"SHA-256", e.SHA256})
+		default:
+			rows = append(rows, []string{"SHA-256", e.SHA256}, []string{"content", Clean(e.Subject)})
+		}
+		for _, n := range e.Notes {
+			rows = append(rows, []string{"note", n})
+		}
+		t.Rows(nil, rows)
+	}
 }
 
 func listWord(list string) string {
@@ -289,7 +328,7 @@ func (v View) Rejected(groups []upkeep.Group) error {
 	var names []string
 	for _, g := range groups {
 		for _, der := range g.Rejected {
-			if c, err := x509.ParseCertificate(der); err == nil {
+			if c, err := pki.ReadCertificate(der); err == nil {
 				list = append(list, rejected{g.Name, pki.Describe(c)})
 				names = append(names, pki.Fingerprint(der))
 			}

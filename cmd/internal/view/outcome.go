@@ -30,7 +30,9 @@ type Outcome struct {
 	Certificates []IssuedCertificate `json:"certificates,omitempty"`
 	TrustLists   []string            `json:"trustLists,omitempty"` // groups whose list was written
 	Verified     *Verified           `json:"verified,omitempty"`
-	LeftOut      []string            `json:"leftOut,omitempty"` // what of the plan was not to be done, in words
+	// Held are slots whose certificate was read back and no session could use.
+	Held    []workflow.HeldSlot `json:"held,omitempty"`
+	LeftOut []string            `json:"leftOut,omitempty"` // what of the plan was not to be done, in words
 }
 
 // IssuedCertificate is a certificate that went into a slot.
@@ -77,6 +79,7 @@ func OutcomeOf(s *workflow.State) Outcome {
 		}
 		o.LeftOut = append(o.LeftOut, "trust list of "+l.Group)
 	}
+	o.Held = s.Held
 	o.Changed = s.Update != nil || len(o.Certificates)+len(o.TrustLists) > 0
 	if p := s.Probed; p != nil {
 		o.Verified = &Verified{
@@ -128,6 +131,10 @@ func (t *Text) outcome(o Outcome) {
 	}
 	if len(o.LeftOut) > 0 {
 		t.Line("Left out: %s.", Clean(strings.Join(o.LeftOut, ", ")))
+	}
+	for _, h := range o.Held {
+		t.Line("The slot %s of %s holds it, for the key of the server's request. No session was tried: this program's channels are RSA.",
+			config.CertificateTypeName(h.Type), Clean(h.Group))
 	}
 	if v := o.Verified; v != nil {
 		t.Line("A session through %s works (%s, %s).", Clean(v.EndpointURL), v.SecurityMode, strings.TrimSpace(config.PolicyName(v.SecurityPolicyURI)))

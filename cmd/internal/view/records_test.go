@@ -167,7 +167,7 @@ func TestValidity(t *testing.T) {
 		from.AddDate(0, 0, -1): "2026-01-01 to 2026-12-31, not yet valid",
 		to.AddDate(0, 0, 1):    "2026-01-01 to 2026-12-31, expired",
 		to.AddDate(0, 0, -30):  "2026-01-01 to 2026-12-31, 30 days left",
-		to.Add(-time.Hour):     "2026-01-01 to 2026-12-31, 0 days left",
+		to.Add(-time.Hour):     "2026-01-01 to 2026-12-31, 1 hour left",
 	} {
 		if got := validity(from, to, now); got != want {
 			t.Errorf("at %v it is %q, want %q", now, got, want)

@@ -178,8 +178,11 @@ func (v View) Transaction(d workflow.TransactionDiagnostics) error {
 			t.Line("The latest transaction ended at %s: %s.", d.EndTime.UTC().Format(time.DateTime), d.Result)
 		}
 		var rows [][]string
-		for _, name := range append(append([]string{}, d.TrustLists...), d.Groups...) {
+		for _, name := range d.TrustLists {
 			rows = append(rows, []string{"affects", Clean(name)})
+		}
+		for _, name := range d.Groups {
+			rows = append(rows, []string{"affects", "certificates of " + Clean(name)})
 		}
 		for _, e := range d.Errors {
 			rows = append(rows, []string{t.paint(red, "error"), Clean(fmt.Sprintf("%s: %s %s", e.Target, e.Status, e.Message))})

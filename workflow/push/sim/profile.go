@@ -74,8 +74,10 @@ func profiles() []profile {
 		name: "ecc", about: "slots for nistP256 and nistP384 beside RsaSha256; its channels are RSA",
 		device: part12.Behaviour{MoreTypes: []config.NodeID{config.TypeEccNistP256, config.TypeEccNistP384}},
 	}, {
-		name: "other-curves", about: "slots for curves that uapush cannot use: a brainpool certificate that ends soon, and curve25519 without one",
-		device: part12.Behaviour{MoreTypes: []config.NodeID{config.TypeEccBrainpoolP256r1, config.TypeEccCurve25519}},
+		name: "other-curves", about: "slots for curves that uapush has not: a brainpool certificate that ends soon, curve25519 without one; takes no keys",
+		device: part12.Behaviour{
+			MoreTypes: []config.NodeID{config.TypeEccBrainpoolP256r1, config.TypeEccCurve25519}, PrivateKeyFormats: []string{},
+		},
 	}, {
 		name: "slow-restart", about: "cannot be reached for a while after every update of the configuration",
 		downtime: 3 * time.Second,
