@@ -344,7 +344,7 @@ func TestAddSingly(t *testing.T) {
 		bubble(t, name, func(t *testing.T) {
 			r := newKept(t)
 			r.k.transactions, r.k.applyRequired, r.k.stub = false, false, c.stub
-			r.Decide = upkeep.Listing{Change: func(have plan.TrustList, _ upkeep.Situation, _ upkeep.Group) (plan.TrustList, error) {
+			r.Decide = upkeep.Listing{Guard: upkeep.Guard{Lockout: []string{"G"}}, Change: func(have plan.TrustList, _ upkeep.Situation, _ upkeep.Group) (plan.TrustList, error) {
 				have.Trusted = append(slices.Clone(have.Trusted), keptOnce.old)
 				return have, nil
 			}}.Decide
