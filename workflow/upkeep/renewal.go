@@ -1,9 +1,11 @@
 package upkeep
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"net"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"time"
@@ -147,17 +149,14 @@ func (r Renewal) slot(in Situation, g Group, t config.NodeID, needs []Need) Slot
 		}
 		c.KeyFormat, _ = KeyFormat(in.KeyFormats)
 	}
-	names := slices.Clone(r.Names)
+	all := slices.Clone(r.Names)
 	if cert, err := pki.ReadCertificate(old); err == nil {
-		names = append(names, cert.DNSNames...)
-		for _, ip := range cert.IPAddresses {
-			names = append(names, ip.String())
-		}
+		all = append(all, names(cert)...)
 		if c.Subject == "" && c.Key == LocalKey {
 			c.Subject = pki.FormatSubject(cert.Subject)
 		}
 	}
-	for _, n := range names {
+	for _, n := range all {
 		list := &c.DNSNames
 		if net.ParseIP(n) != nil {
 			list = &c.IPAddresses
@@ -285,6 +284,10 @@ func (i Installation) check(in Situation, g Group, t config.NodeID, cert *x509.C
 	case g.ForApplications() && pki.ApplicationURI(cert) != in.ApplicationURI:
 		return &UnfitError{Rule: "applicationUri", Value: pki.ApplicationURI(cert), Want: in.ApplicationURI}
 	}
+	if host := lost(in.Server.URL, g.Certificates[t], cert); g.ForApplications() && host != "" {
+		return &UnfitError{Rule: "hostName", Value: cmp.Or(strings.Join(names(cert), ", "), "no host name"),
+			Want: host + ", by which this client reaches the server and which the certificate there has"}
+	}
 	return nil
 }
 
@@ -319,6 +322,28 @@ func (i Installation) checkKey(in Situation, g Group, t config.NodeID, cert *x50
 			Want: "the certificate that answers the latest request; if a later one was made elsewhere, give it with --request FILE"}
 	}
 	return nil
+}
+
+// lost is the host of a URL that a certificate is for, and that another one in its
+// place is not: this client would not get in any more.
+func lost(url string, old []byte, cert *x509.Certificate) string {
+	u, err := neturl.Parse(url)
+	if err != nil {
+		return ""
+	}
+	before, err := pki.ReadCertificate(old)
+	if err != nil || before.VerifyHostname(u.Hostname()) != nil || cert.VerifyHostname(u.Hostname()) == nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
+func names(cert *x509.Certificate) []string {
+	all := slices.Clone(cert.DNSNames)
+	for _, ip := range cert.IPAddresses {
+		all = append(all, ip.String())
+	}
+	return all
 }
 
 // MissingIssuer names the first issuer of a chain's leaf that a list lacks; "" is

@@ -113,7 +113,10 @@ func TestInstallation(t *testing.T) {
 	ca := pkitest.NewAuthority(t, pkitest.Key(1), "CA", nil)
 	good := ca.Issue(t, pkitest.Options{})
 	group := func(l plan.TrustList) Situation {
-		return situation(Group{Name: "A", Types: []config.NodeID{config.TypeRsaSha256}, TrustRead: true, Complete: true, Trust: l})
+		in := situation(Group{Name: "A", Types: []config.NodeID{config.TypeRsaSha256}, TrustRead: true, Complete: true, Trust: l,
+			Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: ca.Issue(t, pkitest.Options{Name: "old"}).Leaf()}})
+		in.Server.URL = "opc.tcp://127.0.0.1:4840/path"
+		return in
 	}
 	known := plan.TrustList{Issuers: [][]byte{ca.Certificate.Raw}, IssuerCRLs: [][]byte{ca.CRL(t)}}
 	for name, c := range map[string]struct {
@@ -128,6 +131,8 @@ func TestInstallation(t *testing.T) {
 		"expired":        {pkitest.Expired(t, pkitest.Options{}).Chain, known, "validity"},
 		"not yet valid":  {ca.Issue(t, pkitest.Options{NotBefore: time.Now().Add(time.Hour)}).Chain, known, "validity"},
 		"short key":      {pkitest.Application(t, pkitest.Options{Key: pkitest.ShortKey(), Change: short}).Chain, known, "type"},
+		"another host":   {ca.Issue(t, pkitest.Options{Hosts: []string{"localhost", "192.0.2.1"}}).Chain, known, "hostName"},
+		"no host":        {ca.Issue(t, pkitest.Options{Hosts: []string{}}).Chain, known, "hostName"},
 		"unknown issuer": {good.Chain, plan.TrustList{}, "chain"},
 	} {
 		w, err := Installation{Chain: c.chain}.Decide(group(c.list))
