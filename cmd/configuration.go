@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/manifest"
 	"github.com/uapush/uapush/config/plan"
@@ -123,6 +125,21 @@ somebody else.`,
 	return c
 }
 
+// exported prints a manifest: YAML as it was written, or what that is in another
+// format.
+func (a *app) exported(name string, text []byte) error {
+	v := a.view()
+	if v.Format == view.Table || v.Format == view.YAML {
+		_, err := a.env.Out.Write(text)
+		return err
+	}
+	data, err := yaml.YAMLToJSON(text)
+	if err != nil {
+		return fmt.Errorf("render the manifest: %w", err)
+	}
+	return v.Result(json.RawMessage(bytes.TrimSpace(data)), nil, []string{name})
+}
+
 // readConfiguration reads what config get has written, as YAML or JSON.
 func readConfiguration(path string) (config.Application, error) {
 	var app config.Application
@@ -133,7 +150,10 @@ func readConfiguration(path string) (config.Application, error) {
 	// The decoder of JSON knows the fields of embedded records; the one of YAML
 	// finds them sometimes.
 	if data, err = yaml.YAMLToJSON(data); err == nil {
-		err = decodeJSON(data, &app)
+		err = decodeJSON(data, &struct {
+			Schema string `json:"schema"` // none in files of earlier versions
+			*config.Application
+		}{Application: &app})
 	}
 	if err != nil {
 		return app, usage("it must be what uapush config get -o yaml has written; uapush plan -f compares a manifest", "%s: %w", path, err)
@@ -176,8 +196,7 @@ same server it changes nothing; edited, it is how further servers get the same.`
 			if err := manifest.Write(&buf, s.Base, manifest.Selection{Application: f.application, Network: e.NetworkName, Port: e.Port}); err != nil {
 				return err
 			}
-			_, err = a.env.Out.Write(buf.Bytes())
-			return err
+			return a.exported(e.Name, buf.Bytes())
 		},
 	}
 	f.register(c)

@@ -35,7 +35,7 @@ func (v View) Authority(ca pki.Authority, records []pki.LedgerRecord) error {
 	for i := range value.Ledger {
 		value.Ledger[i].Certificate, value.Ledger[i].Issuers = nil, nil
 	}
-	return v.Result(value, func(t *Text) {
+	return v.Result(versioned{authoritySchema, value}, func(t *Text) {
 		t.Line("certificate authority in %s", ca.Dir)
 		t.certificate(value.Certificate)
 		t.Line("%s", value.CRL)

@@ -12,7 +12,7 @@ import (
 // Certificate shows one certificate, under a title where there is one.
 func (v View) Certificate(title string, cert *x509.Certificate) error {
 	d := pki.Describe(cert)
-	return v.Result(d, func(t *Text) {
+	return v.Result(versioned{certificateSchema, d}, func(t *Text) {
 		if title != "" {
 			t.Line("%s", Clean(title))
 		}
@@ -80,7 +80,7 @@ func (v View) Version(version, revision, goVersion string) error {
 		Revision string `json:"revision,omitempty"`
 		Go       string `json:"go"`
 	}{version, revision, goVersion}
-	return v.Result(value, func(t *Text) {
+	return v.Result(versioned{versionSchema, value}, func(t *Text) {
 		t.Line("uapush %s %s %s", version, revision, goVersion)
 	}, []string{version})
 }

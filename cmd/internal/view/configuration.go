@@ -16,7 +16,7 @@ func (v View) Configuration(label string, app config.Application) error {
 	for _, r := range rows {
 		names = append(names, r[0]+" "+r[1])
 	}
-	return v.Result(app, func(t *Text) {
+	return v.Result(versioned{configurationSchema, app}, func(t *Text) {
 		t.Line("%s  %s  configuration %v", Clean(label), Clean(app.Identity.ApplicationURI), app.Version)
 		t.Line("")
 		t.Rows([]string{"RECORD", "NAME", "CONTENT"}, rows)
@@ -60,7 +60,7 @@ func (v View) Diff(label string, before, after config.VersionTime, changes []pla
 	for _, c := range changes {
 		names = append(names, c.Path+" "+c.Name)
 	}
-	return v.Result(value, func(t *Text) {
+	return v.Result(versioned{diffSchema, value}, func(t *Text) {
 		t.Line("%s  from %v to %v", Clean(label), before, after)
 		t.Line("")
 		if len(changes) == 0 {
@@ -91,7 +91,7 @@ func (v View) Endpoints(app config.Application) error {
 	for _, r := range rows {
 		names = append(names, r.Name)
 	}
-	return v.Result(rows, func(t *Text) {
+	return v.Result(versioned{endpointsSchema, rows}, func(t *Text) {
 		if len(rows) == 0 {
 			t.Line("No endpoints.")
 			return

@@ -47,7 +47,7 @@ func (v View) Discovery(d push.Discovery, verdicts []error) error {
 	for _, e := range value.Endpoints {
 		names = addNew(names, e.URL) // one URL is offered with many policies
 	}
-	return v.Result(value, func(t *Text) { t.discovery(value) }, names)
+	return v.Result(versioned{discoverySchema, value}, func(t *Text) { t.discovery(value) }, names)
 }
 
 func discoveryOf(d push.Discovery, verdicts []error) discoveryValue {

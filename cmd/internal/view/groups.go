@@ -46,7 +46,7 @@ func (v View) Groups(in upkeep.Situation) error {
 		}
 		rows, names = append(rows, r), append(names, g.Name)
 	}
-	return v.Result(rows, func(t *Text) { t.groupRows(rows) }, names)
+	return v.Result(versioned{groupsSchema, rows}, func(t *Text) { t.groupRows(rows) }, names)
 }
 
 // known drops the times by which servers say that they do not know (OPC 10000-12, 7.8.2.1).
@@ -107,7 +107,7 @@ func (v View) Slots(slots []Slot) error {
 	for _, s := range slots {
 		names = append(names, s.Group+" "+config.CertificateTypeName(s.Type))
 	}
-	return v.Result(append([]Slot{}, slots...), func(t *Text) {
+	return v.Result(versioned{slotsSchema, append([]Slot{}, slots...)}, func(t *Text) {
 		if len(slots) == 0 {
 			t.Line("No slot needs anything.")
 			return
@@ -155,7 +155,7 @@ func (v View) SlotDetails(slots []Slot) error {
 			names = append(names, s.Certificate.SHA256)
 		}
 	}
-	return v.Result(append([]Slot{}, slots...), func(t *Text) {
+	return v.Result(versioned{slotsSchema, append([]Slot{}, slots...)}, func(t *Text) {
 		for i, s := range slots {
 			if i > 0 {
 				t.Line("")
@@ -219,7 +219,7 @@ func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation, details boo
 		}
 		lists = append(lists, l)
 	}
-	return v.Result(lists, func(t *Text) {
+	return v.Result(versioned{trustListsSchema, lists}, func(t *Text) {
 		for i, l := range lists {
 			if i > 0 {
 				t.Line("")
@@ -334,7 +334,7 @@ func (v View) Rejected(groups []upkeep.Group) error {
 			}
 		}
 	}
-	return v.Result(list, func(t *Text) {
+	return v.Result(versioned{rejectedSchema, list}, func(t *Text) {
 		if len(list) == 0 {
 			t.Line("No certificate is listed as rejected.")
 			return

@@ -84,7 +84,7 @@ listen  4841  all             opc.tcp://plc1:4841
 		t.Errorf("the names are %q", got)
 	}
 	none := func(v View) error { return v.Endpoints(config.Application{}) }
-	if got := text(t, View{}, none) + text(t, View{Format: NDJSON}, none); got != "No endpoints.\n[]\n" {
+	if got := text(t, View{}, none) + text(t, View{Format: JSON}, none); got != "No endpoints.\n[]\n" {
 		t.Errorf("no endpoints are %q", got)
 	}
 }
@@ -104,7 +104,7 @@ func TestDiff(t *testing.T) {
 	if got := text(t, View{}, none); !strings.Contains(got, "No differences.") {
 		t.Errorf("no difference is\n%s", got)
 	}
-	if got := text(t, View{Format: NDJSON}, none); got != `{"before":1,"after":1,"changes":[]}`+"\n" {
+	if got := text(t, View{Format: NDJSON}, none); got != `{"type":"result","schema":"uapush.diff/1","before":1,"after":1,"changes":[]}`+"\n" {
 		t.Errorf("no difference is %s", got)
 	}
 }
@@ -226,7 +226,7 @@ func TestVersion(t *testing.T) {
 	show := func(v View) error { return v.Version("v1.2.3", "abc", "go1.26") }
 	for format, want := range map[Format]string{
 		Table: "uapush v1.2.3 abc go1.26\n", Name: "v1.2.3\n",
-		NDJSON: `{"version":"v1.2.3","revision":"abc","go":"go1.26"}` + "\n", YAML: "version: v1.2.3\nrevision: abc\ngo: go1.26\n",
+		NDJSON: `{"type":"result","schema":"uapush.version/1","version":"v1.2.3","revision":"abc","go":"go1.26"}` + "\n", YAML: "schema: uapush.version/1\nversion: v1.2.3\nrevision: abc\ngo: go1.26\n",
 	} {
 		if got := text(t, View{Format: format}, show); got != want {
 			t.Errorf("%s: it is %q, want %q", format, got, want)

@@ -164,7 +164,7 @@ func (v View) Kept(k Kept) error {
 
 // Transaction shows TransactionDiagnostics.
 func (v View) Transaction(d workflow.TransactionDiagnostics) error {
-	return v.Result(d, func(t *Text) {
+	return v.Result(versioned{transactionSchema, d}, func(t *Text) {
 		switch d.Phase {
 		case workflow.NoTransaction:
 			t.Line("There was no transaction since the server started.")

@@ -39,7 +39,7 @@ func (v View) Result(value any, text func(*Text), names []string) error {
 	case JSON:
 		return writeJSON(v.Out, value, "  ")
 	case NDJSON:
-		return writeJSON(v.Out, value, "")
+		return writeJSON(v.Out, resultLine{value}, "")
 	case YAML:
 		return writeYAML(v.Out, value)
 	case Name:
