@@ -34,7 +34,9 @@ func List(dir string) (runs []Run, err error) {
 		}
 		runs = append(runs, r)
 	}
-	slices.SortStableFunc(runs, func(a, b Run) int { return cmp.Compare(b.ID, a.ID) })
+	slices.SortStableFunc(runs, func(a, b Run) int { // an id tells no more than the second
+		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.ID, a.ID))
+	})
 	return runs, errors.Join(errs...)
 }
 
