@@ -57,7 +57,7 @@ func (l Listing) Decide(in Situation) (Work, error) {
 // change adds a ListChange where there is a difference, once the result passed
 // everything that can be checked here.
 func (w *Work) change(in Situation, g Group, after plan.TrustList, guard Guard) error {
-	c := ListChange{Group: g.Name, Before: g.Trust, After: after, Size: Size(after), Limit: in.MaxTrustListSize}
+	c := ListChange{Group: g.Name, Before: g.Trust, After: after, Updated: g.Updated, Size: Size(after), Limit: in.MaxTrustListSize}
 	c.Added, c.Removed, c.Mask = Difference(g.Trust, after)
 	if c.Mask == 0 {
 		return nil

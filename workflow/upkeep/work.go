@@ -37,8 +37,9 @@ type ListChange struct {
 	Size    int      `json:"size"`            // bytes of the whole list afterwards
 	Limit   uint32   `json:"limit,omitempty"` // MaxTrustListSize; 0 is none
 
-	Before plan.TrustList `json:"-"`
-	After  plan.TrustList `json:"-"`
+	Before  plan.TrustList `json:"-"`
+	After   plan.TrustList `json:"-"`
+	Updated time.Time      `json:"-"` // LastUpdateTime of Before; zero is not known
 }
 
 // SlotAction says what is done to a slot.
