@@ -11,6 +11,7 @@ import (
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -89,7 +90,7 @@ func (a *app) runRenew(c *cobra.Command, f *renewFlags, args []string) error {
 	if lazy, ok := issuer.(*lazyIssuer); ok {
 		s.Consent = lazy.prepared
 	}
-	return a.keep(c, &f.changeFlags, args, s, workflow.UpdateCertificates())
+	return a.keep(c, &f.changeFlags, args, s, workflow.UpdateCertificates(), journal.Header{Signer: f.program()})
 }
 
 // registerTrustIssuer is for servers that want to trust the CA of their own
@@ -154,7 +155,7 @@ the latest cert csr from here, or of the request given with --request.`,
 					return w, err
 				}
 			}
-			return a.keep(c, f, args[1:], s, workflow.UpdateCertificates())
+			return a.keep(c, f, args[1:], s, workflow.UpdateCertificates(), journal.Header{})
 		},
 	}
 	f.changeFlagsWithTypes(c)
@@ -266,7 +267,7 @@ func (a *app) certSelfSignedCommand() *cobra.Command {
 			}
 			request.Selection = sel
 			s := &workflow.State{Upkeep: workflow.Upkeep{Decide: request.Decide, Reads: readWhole(sel)}}
-			return a.keep(c, f, args, s, workflow.UpdateCertificates())
+			return a.keep(c, f, args, s, workflow.UpdateCertificates(), journal.Header{})
 		},
 	}
 	f.changeFlagsWithTypes(c)
@@ -301,7 +302,7 @@ optional). A server refuses it for a certificate that an endpoint shows.`,
 				return usage("say --confirm "+name, "deleting the certificate %s needs --confirm %s", name, name)
 			}
 			s := &workflow.State{Upkeep: workflow.Upkeep{Decide: upkeep.Deletion{Selection: sel}.Decide, Reads: readWhole(sel)}}
-			return a.keep(c, f, args, s, workflow.UpdateCertificates())
+			return a.keep(c, f, args, s, workflow.UpdateCertificates(), journal.Header{})
 		},
 	}
 	f.changeFlagsWithTypes(c)

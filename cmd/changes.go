@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -20,8 +21,8 @@ it, so apply and cancel are of use on servers that keep changes across sessions.
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.changesShowCommand(), a.changesEndCommand("apply", "Apply what waits (ApplyChanges)", workflow.ApplyWaiting()),
-		a.changesEndCommand("cancel", "Discard what waits (CancelChanges)", workflow.CancelWaiting()))
+	c.AddCommand(a.changesShowCommand(), a.changesEndCommand("apply", "Apply what waits (ApplyChanges)", workflow.EndApply),
+		a.changesEndCommand("cancel", "Discard what waits (CancelChanges)", workflow.EndCancel))
 	return c
 }
 
@@ -52,7 +53,7 @@ func (a *app) changesShowCommand() *cobra.Command {
 }
 
 // changesEndCommand is apply or cancel.
-func (a *app) changesEndCommand(word, short string, steps []workflow.Step) *cobra.Command {
+func (a *app) changesEndCommand(word, short string, ending workflow.Ending) *cobra.Command {
 	f := &connectionFlags{}
 	yes := false
 	c := &cobra.Command{
@@ -67,10 +68,11 @@ asks, or wants --yes. That nothing waits is no error.`,
 			if err != nil {
 				return err
 			}
-			s := &workflow.State{}
+			s := &workflow.State{Upkeep: workflow.Upkeep{Ending: ending}}
 			a.aim(conn, s)
 			s.Consent = func(ctx context.Context, _ upkeep.Work) error { return a.sure(ctx, yes) }
-			if err := a.perform(c.Context(), conn, s, steps); err != nil {
+			h := journal.Header{Command: nameOf(c), Application: f.application}
+			if err := a.carryOut(c.Context(), conn, s, workflow.EndWaiting(), h); err != nil {
 				return err
 			}
 			return a.view().Transaction(s.Transaction)

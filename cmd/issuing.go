@@ -66,7 +66,11 @@ func (l *lazyIssuer) Issue(ctx context.Context, csr []byte, r pki.Request) ([][]
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	return l.ca.Issue(ctx, csr, r)
+	chain, err := l.ca.Issue(ctx, csr, r)
+	if err == nil && l.a.env.Issued != nil {
+		l.a.env.Issued()
+	}
+	return chain, err
 }
 
 // ready opens the CA and asks whether it may issue what is planned, before anything

@@ -27,6 +27,9 @@ import (
 
 const killAt = "UAPUSH_TEST_KILL_AT"
 
+// atIssue is where a certificate is in the ledger, and not yet in the run's record.
+const atIssue = -1
+
 // killed runs uapush, and kills the process when that line of the run's record is
 // on the disk: no deferred function runs, nothing is said to the server.
 func killed() {
@@ -34,15 +37,22 @@ func killed() {
 	if err != nil {
 		panic(err)
 	}
-	env := cmd.Process()
-	env.Recorded = func(line int) {
-		if line != at {
-			return
-		}
+	die := func() {
 		if self, err := os.FindProcess(os.Getpid()); err == nil {
 			_ = self.Kill()
 		}
 		select {} // until the signal arrives
+	}
+	env := cmd.Process()
+	env.Recorded = func(line int) {
+		if line == at {
+			die()
+		}
+	}
+	env.Issued = func() {
+		if at == atIssue {
+			die()
+		}
 	}
 	os.Exit(cmd.Main(os.Args[1:], env))
 }
@@ -52,7 +62,7 @@ type plant struct {
 	t      *testing.T
 	dir    string
 	server *sim.Server
-	pin    string
+	trust  []string // the flags that say how the server is trusted
 }
 
 func newPlant(t *testing.T, o own, shared *supply) *plant {
@@ -90,7 +100,7 @@ func newPlant(t *testing.T, o own, shared *supply) *plant {
 		cancel()
 		_ = p.server.Close() // it has served
 	})
-	p.pin = "sha256:" + pki.Fingerprint(p.server.Certificate())
+	p.trust = []string{"--pin", "sha256:" + pki.Fingerprint(p.server.Certificate())}
 	return p
 }
 
@@ -101,7 +111,7 @@ func (p *plant) run(program string, at int, args ...string) (stdout, stderr stri
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	args = append(args, "--user", "admin", "--password-file", "admin.pw", "--pin", p.pin)
+	args = append(append(args, "--user", "admin", "--password-file", "admin.pw"), p.trust...)
 	c := exec.Command(path, args...)
 	c.Dir = p.dir
 	c.Env = append(os.Environ(), killAt+"="+strconv.Itoa(at), "UAPUSH_STATE="+filepath.Join(p.dir, "state"), "HOME="+p.dir, "GORACE=atexit_sleep_ms=0")
@@ -172,6 +182,10 @@ func TestKilledAtEveryEvent(t *testing.T) {
 			newPlant(t, o, shared).killAndResume(at)
 		})
 	}
+	t.Run("between the ledger and the record", func(t *testing.T) {
+		t.Parallel()
+		newPlant(t, o, shared).killAndResume(atIssue)
+	})
 }
 
 func (p *plant) killAndResume(at int) {

@@ -24,6 +24,9 @@ type Environment struct {
 	// Recorded is told when a line of a run's record is on the disk, with the
 	// line's number from 1. nil, as in a process, tells nobody.
 	Recorded func(line int)
+	// Issued is told when the built-in authority has issued a certificate, which is
+	// in its ledger and not yet in the record of the run. nil tells nobody.
+	Issued func()
 }
 
 // Process returns the environment of this process.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/workflow"
@@ -18,7 +19,7 @@ const (
 )
 
 // recording keeps the journal of one run, and the locks that keep others away
-// from its server. The journal is begun with the approved plan: a run that has
+// from its server. The journal is begun with what was approved: a run that has
 // nothing to do leaves no file.
 type recording struct {
 	a      *app
@@ -41,7 +42,7 @@ func (a *app) beginRecording(conn *connection, h journal.Header) (*recording, er
 	if err != nil {
 		return nil, err
 	}
-	h.Server, h.URL = conn.label, conn.url
+	h.Server, h.URL, h.Time = conn.label, conn.url, time.Now()
 	h.Program, _, _ = buildVersion()
 	r := &recording{a: a, header: h, runs: filepath.Join(state, runsFolder), locks: filepath.Join(state, locksFolder)}
 	if err := r.lock(journal.ServerKey(conn.url, h.Application), conn.label, ""); err != nil {
@@ -94,6 +95,28 @@ func (r *recording) refuseOverUnfinished() error {
 	return nil
 }
 
+// spares are the requests that failed runs on this server have left over, the
+// latest of each slot. A run that was given up leaves none.
+func (r *recording) spares() (spares []workflow.Spare) {
+	runs, err := journal.List(r.runs)
+	if err != nil {
+		r.a.log.Info("left out", "error", err) // refuseOverUnfinished has told
+	}
+	seen := map[workflow.SlotFact]bool{}
+	for _, run := range runs {
+		same := journal.ServerKey(run.URL, run.Application) == journal.ServerKey(r.header.URL, r.header.Application)
+		if !same || r.header.Time.Sub(run.Time) > workflow.SpareFor {
+			continue
+		}
+		p := run.Progress(workflow.Mutates)
+		left := workflow.Spares(run.ID, p.Facts, seen)
+		if state := p.State(false); state == journal.StateFailed || state == journal.StatePartly {
+			spares = append(spares, left...)
+		}
+	}
+	return spares
+}
+
 // unfinishedError says that an earlier run has to be finished first.
 type unfinishedError struct {
 	run   string
@@ -128,7 +151,7 @@ func (r *recording) observe(e workflow.Event) error {
 	if r.journal != nil {
 		return r.journal.Observe(e)
 	}
-	if e.Fact == nil || e.Fact.Approved == nil {
+	if !e.Fact.Begins() {
 		r.before = append(r.before, e)
 		return nil
 	}
@@ -165,6 +188,7 @@ func (r *recording) end(s *workflow.State, runErr error) error {
 	}
 	end, message, class := journal.Done, "", ""
 	var partial *workflow.PartialError
+	var lost *workflow.KeyLostError // which waits for the operator's word
 	switch {
 	case runErr == nil && s.Unconfirmed() && r.header.Command != rehearsal:
 		end = journal.Unconfirmed
@@ -173,7 +197,7 @@ func (r *recording) end(s *workflow.State, runErr error) error {
 	case runErr == nil:
 	case r.stood.Unfinished() && !r.moved: // whoever could not look has finished nothing
 		return errors.Join(runErr, r.standsAsBefore(runErr))
-	case errors.As(runErr, &partial) && !partial.Unchanged, workflow.ClassOf(runErr) == workflow.ClassUnknown:
+	case errors.As(runErr, &partial) && !partial.Unchanged, workflow.ClassOf(runErr) == workflow.ClassUnknown, errors.As(runErr, &lost):
 		end = journal.Partly
 	default:
 		end = journal.Failed
@@ -196,13 +220,14 @@ func (r *recording) standsAsBefore(why error) error {
 	return r.journal.End(journal.End(r.stood), why.Error(), workflow.ClassOf(why).String())
 }
 
-// carryOut performs steps that change a server, on record.
+// carryOut performs steps that change a server, on record. A certificate that the
+// run gives the server takes the place of what was pinned.
 func (a *app) carryOut(ctx context.Context, conn *connection, s *workflow.State, steps []workflow.Step, h journal.Header) error {
 	r, err := a.beginRecording(conn, h)
 	if err != nil {
 		return err
 	}
-	s.Accept = conn.judge.accept
+	s.Begun, s.Accept, s.Spare = r.header.Time, conn.judge.accept, r.spares()
 	err = conn.repinned(ctx, s, a.performOn(ctx, conn, s, steps, r.observe))
 	var moved *workflow.ReplannedError
 	if errors.As(err, &moved) {

@@ -8,15 +8,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/journal"
+	"github.com/uapush/uapush/workflow/upkeep"
 )
 
 type resumeFlags struct {
 	connectionFlags
-	issuerFlags
-	confirm     []string
-	confirmOnly bool
+	signerFlags
+	confirm              []string
+	keyFile              string
+	reissue, confirmOnly bool
 }
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -24,23 +27,33 @@ func (a *app) resumeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resume [RUN]",
 		Short: "Go on with a run that was cut off",
-		Long: `resume looks at the server, says what became of the update of a run that was cut
+		Long: `resume looks at the server, says what became of the changes of a run that was cut
 off, and does what is left: it uploads where nothing was applied, confirms what
 waits, and fills trust lists and certificate slots. A certificate that was issued
-and did not reach its slot is used; no other is issued for it. Nothing is done
-that the run had not shown and been allowed.
+and did not reach its slot is used, and a request that is on record is signed as it
+is; no other is issued. A certificate that the run gave the server is accepted in
+place of the pinned one. Nothing is done that the run had not shown and been
+allowed, and nothing where somebody else has changed the same things since.
+
+Private keys are on no record. A certificate for a key that was made here is of no
+use once its process has ended, nor is one whose key the server has dropped: resume
+says so, and has another one issued only with --reissue.
 
 RUN is an id that uapush runs lists, or its last six characters; it may be left
 out where only one run is unfinished. The server is reached as in that run; give
 the same --user and password source, unless the inventory has them.`,
 		Example: `  uapush resume
-  uapush resume 7xk2fq --user admin --password-file pw`,
+  uapush resume 7xk2fq --user admin --password-file pw
+  uapush resume 7xk2fq --reissue --ca-passphrase-file ca.pass`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.runResume(c, f, args) },
 	}
 	f.connectionFlags.register(c)
 	f.issuerFlags.register(c)
 	c.Flags().StringSliceVar(&f.confirm, "confirm", nil, "name of an endpoint whose loss to this operator is meant")
+	f.registerSigner(c)
+	c.Flags().BoolVar(&f.reissue, "reissue", false, "have another certificate issued where the key of the one that was issued is gone")
+	c.Flags().StringVar(&f.keyFile, "key-file", "", "private key (PEM) of the certificate, as it was given to cert update")
 	c.ValidArgsFunction = a.completeUnfinished
 	return c
 }
@@ -78,6 +91,9 @@ func (a *app) runResume(c *cobra.Command, f *resumeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if f.confirmOnly && !earlier.Configures() {
+		return usage("uapush resume "+run.ID+" goes on with it", "run %s, %s, is nothing to be confirmed", run.ID, run.Command)
+	}
 	if f.application == "" {
 		f.application = run.Application
 	}
@@ -85,13 +101,70 @@ func (a *app) runResume(c *cobra.Command, f *resumeFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := &workflow.State{Earlier: earlier, Saved: &earlier.Plan, Guard: conn.guarded(slices.Concat(earlier.LetGo, f.confirm))}
+	s := &workflow.State{
+		Earlier: earlier, Saved: &earlier.Plan, Begun: run.Time, Reissue: f.reissue, Accept: conn.judge.accept,
+		Guard: conn.guarded(slices.Concat(earlier.LetGo, f.confirm)),
+	}
 	a.aim(conn, s)
 	s.Target = conn.anywhere(earlier)
+	for _, der := range earlier.Certificates() { // the server may show what the run brought
+		conn.judge.accept(der)
+	}
 	if !f.confirmOnly && !run.SkipCertificates {
-		s.Issuer = &lazyIssuer{a: a, flags: &f.issuerFlags}
+		if s.Issuer, err = f.sameSigner(a, run); err != nil {
+			return err
+		}
+	}
+	if !earlier.Configures() {
+		return a.goOnKeeping(c.Context(), conn, s, run, f)
 	}
 	return a.goOn(c.Context(), conn, s, run, f)
+}
+
+// sameSigner is who signed in a run: its record names the program alone.
+func (f *resumeFlags) sameSigner(a *app, run journal.Run) (pki.Issuer, error) {
+	if program := f.program(); program != run.Signer {
+		if run.Signer == "" {
+			return nil, usage("leave --signer out", "the built-in authority signs in run %s, and not %s", run.ID, program)
+		}
+		return nil, usage("give --signer as in that run", "in run %s the program %s signs", run.ID, run.Signer)
+	}
+	if run.Signer == "" {
+		return &lazyIssuer{a: a, flags: &f.issuerFlags}, nil
+	}
+	return f.external(a)
+}
+
+// goOnKeeping performs the rest of a run that is no apply, on its record.
+func (a *app) goOnKeeping(ctx context.Context, conn *connection, s *workflow.State, run journal.Run, f *resumeFlags) error {
+	steps := workflow.ResumeCertificates()
+	switch w := s.Earlier.Work; {
+	case w == nil:
+		steps = workflow.ResumeEnding()
+	case run.Lists:
+		steps = workflow.ResumeTrustList()
+	case f.keyFile != "":
+		i := slices.IndexFunc(w.Certificates, func(c upkeep.SlotChange) bool { return c.KeyFormat != "" && len(c.Given) > 0 })
+		if i < 0 {
+			return usage("leave --key-file out", "run %s sends no key that was given to it", run.ID)
+		}
+		var err error
+		if s.Key, err = keyFromFile(f.keyFile, w.Certificates[i].KeyFormat, w.Certificates[i].Given); err != nil {
+			return err
+		}
+	}
+	r, err := a.reopenRecording(conn, run)
+	if err != nil {
+		return err
+	}
+	err = conn.repinned(ctx, s, a.performOn(ctx, conn, s, steps, r.observe))
+	if err := r.end(s, err); err != nil {
+		return err
+	}
+	if s.Earlier.Work == nil {
+		return a.view().Transaction(s.Transaction)
+	}
+	return a.kept(s, false)
 }
 
 // serverWord is how the run called its server, where that still means something.
@@ -127,7 +200,7 @@ func (a *app) goOn(ctx context.Context, conn *connection, s *workflow.State, run
 	case run.SkipCertificates:
 		steps = workflow.ResumeConfiguration()
 	}
-	err = a.performOn(ctx, conn, s, steps, r.observe)
+	err = conn.repinned(ctx, s, a.performOn(ctx, conn, s, steps, r.observe))
 	if err == nil && f.confirmOnly {
 		return a.confirmed(s, run, r)
 	}

@@ -14,9 +14,10 @@ func (a *app) runsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "runs",
 		Short: "List the runs that changed a server, or began to",
-		Long: `runs lists what apply, endpoint delete and the like have on record in the state
-folder, the latest first. A run that was cut off, or whose update waits to be
-confirmed, is gone on with by resume or confirm.`,
+		Long: `runs lists what apply, endpoint delete, cert renew, trust add and all others that
+change a server have on record in the state folder, the latest first. A run that was
+cut off, or whose update waits to be confirmed, is gone on with by resume or confirm;
+until then, or until it is given up, no other run on its server begins.`,
 		Example: `  uapush runs
   uapush runs show 7xk2fq
   uapush runs -o json | jq '.runs[] | select(.state == "cut-off")'`,

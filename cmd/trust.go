@@ -189,10 +189,11 @@ func (j *judge) repin(ctx context.Context, applicationURI, sha256 string) error 
 // repinned pins the certificate that a run gave the server's endpoint, also where
 // the run failed after that. It returns the error of the run, or its own.
 func (c *connection) repinned(ctx context.Context, s *workflow.State, runErr error) error {
-	if r := s.Rejoined; r != nil {
-		if err := c.judge.repin(context.WithoutCancel(ctx), r.ApplicationURI, r.CertificateSHA256); runErr == nil {
-			return err
-		}
+	if s.Reached.URL != c.url { // at another endpoint, which has pins of its own
+		return runErr
+	}
+	if err := c.judge.repin(context.WithoutCancel(ctx), s.Reached.ApplicationURI, s.Reached.CertificateSHA256); runErr == nil {
+		return err
 	}
 	return runErr
 }

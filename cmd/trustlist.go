@@ -10,6 +10,7 @@ import (
 
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -126,7 +127,7 @@ func (f *listFlags) change(a *app, c *cobra.Command, parts workflow.Parts, chang
 		}
 		return 0
 	}}}
-	return a.keep(c, &f.changeFlags, f.arguments(), s, workflow.UpdateTrustList())
+	return a.keep(c, &f.changeFlags, f.arguments(), s, workflow.UpdateTrustList(), journal.Header{Lists: true})
 }
 
 // wanted reads files into what a list should have; self is resolved once the

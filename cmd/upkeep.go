@@ -15,6 +15,7 @@ import (
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/workflow"
+	"github.com/uapush/uapush/workflow/journal"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
@@ -71,14 +72,13 @@ func (a *app) survey(c *cobra.Command, f *connectionFlags, args []string, reads 
 	return conn, s, a.perform(c.Context(), conn, s, workflow.Survey())
 }
 
-// keep decides what has to be done, shows it, asks, and does it.
-func (a *app) keep(c *cobra.Command, f *changeFlags, args []string, s *workflow.State, steps []workflow.Step) error {
+// keep decides what has to be done, shows it, asks, and does it, on record.
+func (a *app) keep(c *cobra.Command, f *changeFlags, args []string, s *workflow.State, steps []workflow.Step, h journal.Header) error {
 	conn, err := a.connect(c, &f.connectionFlags, args)
 	if err != nil {
 		return err
 	}
 	a.aim(conn, s)
-	s.Accept = conn.judge.accept
 	if f.dryRun {
 		if err := a.perform(c.Context(), conn, s, workflow.Weigh()); err != nil {
 			return err
@@ -86,11 +86,16 @@ func (a *app) keep(c *cobra.Command, f *changeFlags, args []string, s *workflow.
 		return a.presentWork(conn, s.Work, f.detailedExitCode)
 	}
 	s.Consent = a.consent(conn, f.yes, s.Consent)
-	err = a.perform(c.Context(), conn, s, steps)
-	if err := conn.repinned(c.Context(), s, err); err != nil {
+	h.Command, h.Application = nameOf(c), f.application
+	if err := a.carryOut(c.Context(), conn, s, steps, h); err != nil {
 		return err
 	}
 	return a.kept(s, f.detailedExitCode)
+}
+
+// nameOf is a command as the operator says it: cert renew.
+func nameOf(c *cobra.Command) string {
+	return strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 }
 
 func (a *app) presentWork(conn *connection, w upkeep.Work, detailed bool) error {
@@ -213,8 +218,21 @@ type signerFlags struct {
 
 func (f *signerFlags) register(c *cobra.Command) {
 	f.issuerFlags.register(c)
-	c.Flags().StringVar(&f.signer, "signer", "", `"exec:PROGRAM ARGUMENTS" that signs instead of the built-in authority: a request in PEM goes in, the chain in PEM comes out`)
+	f.registerSigner(c)
 	c.Flags().StringSliceVar(&f.issuers, "issuers", nil, "file with the CAs up to the root, and their CRLs, that the trust list needs for the new certificate; may be repeated")
+}
+
+func (f *signerFlags) registerSigner(c *cobra.Command) {
+	c.Flags().StringVar(&f.signer, "signer", "", `"exec:PROGRAM ARGUMENTS" that signs instead of the built-in authority: a request in PEM goes in, the chain in PEM comes out`)
+}
+
+// program is the signer's program without its arguments; "" is the built-in authority.
+func (f *signerFlags) program() string {
+	words := strings.Fields(strings.TrimPrefix(f.signer, "exec:"))
+	if len(words) == 0 {
+		return ""
+	}
+	return words[0]
 }
 
 // issuer gives who signs and the CAs that vouch for what is signed.
@@ -223,20 +241,28 @@ func (f *signerFlags) issuer(a *app) (issuer pki.Issuer, cas, crls []plan.Materi
 		cas, crls, err = a.materials(append([]string{"ca"}, f.issuers...))
 		return &lazyIssuer{a: a, flags: &f.issuerFlags}, cas, crls, err
 	}
-	command, ok := strings.CutPrefix(f.signer, "exec:")
-	if !ok || strings.TrimSpace(command) == "" {
-		return nil, nil, nil, usage(`write --signer "exec:PROGRAM ARGUMENTS"`, "--signer cannot be %q", f.signer)
-	}
-	state, err := a.stateDir()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	dir := filepath.Join(state, "signer")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if issuer, err = f.external(a); err != nil {
 		return nil, nil, nil, err
 	}
 	cas, crls, err = a.materials(f.issuers)
-	return &pki.ExecSigner{Command: command, Ledger: filepath.Join(dir, pki.CALedgerFile)}, cas, crls, err
+	return issuer, cas, crls, err
+}
+
+// external is the program that signs.
+func (f *signerFlags) external(a *app) (pki.Issuer, error) {
+	command, ok := strings.CutPrefix(f.signer, "exec:")
+	if !ok || strings.TrimSpace(command) == "" {
+		return nil, usage(`write --signer "exec:PROGRAM ARGUMENTS"`, "--signer cannot be %q", f.signer)
+	}
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(state, "signer")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return &pki.ExecSigner{Command: command, Ledger: filepath.Join(dir, pki.CALedgerFile)}, nil
 }
 
 // readWhole reads everything of the selected groups that a change depends on.

@@ -14,8 +14,11 @@ import (
 // aftermath looks at the server after a failure and says what it saw. What was
 // not seen is not claimed.
 func (s *State) aftermath(ctx context.Context, cause error) error {
-	if s.keeping() {
+	switch {
+	case s.keeping():
 		return s.afterUpkeep(ctx, cause)
+	case s.Ending != "":
+		return s.afterEnding(ctx, cause)
 	}
 	var refused *NoRehearsalError
 	if errors.As(cause, &refused) && s.Before != nil && !refused.Changed {

@@ -30,13 +30,7 @@ func (rejoin) Run(ctx context.Context, s *State) error {
 	if err := s.reopen(ctx, s.now().Add(s.reconnectWithin())); err != nil {
 		return &VerifyError{What: "the server cannot be reached with its new certificate", Err: err}
 	}
-	s.rejoined()
 	return nil
-}
-
-func (s *State) rejoined() {
-	id := s.Session.ServerIdentity()
-	s.Rejoined = &id
 }
 
 // agree sees that the server does what it accepted: TrustLists read back as they
@@ -47,7 +41,7 @@ type agree struct{}
 func (agree) Name() string { return "verify" }
 
 func (agree) Skip(s *State) string {
-	if s.Work.Empty() {
+	if s.Promised().Empty() {
 		return "nothing was changed"
 	}
 	return ""
@@ -76,7 +70,6 @@ func (agree) Run(ctx context.Context, s *State) error {
 		return err
 	}
 	s.Verified = true
-	s.rejoined()
 	return nil
 }
 
@@ -96,12 +89,13 @@ func (s *State) disagreement(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var all []string
-	for _, l := range s.Work.TrustLists {
+	promised := s.Promised()
+	for _, l := range promised.TrustLists {
 		if lacks, extra := s.listDiffers(l, now); lacks+extra > 0 {
 			all = append(all, listDifference(l.Group, lacks, extra))
 		}
 	}
-	for _, c := range s.Work.Certificates {
+	for _, c := range promised.Certificates {
 		if differs := s.slotDiffers(c, now, session); differs != "" {
 			all = append(all, differs)
 		}
@@ -178,9 +172,6 @@ func (s *State) lookAgainAfter(ctx context.Context) (upkeep.Situation, error) {
 		return upkeep.Situation{}, err
 	}
 	_, now, err := s.situation(ctx)
-	if err == nil && len(s.slotsChanged) > 0 {
-		s.rejoined()
-	}
 	return now, err
 }
 

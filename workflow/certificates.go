@@ -2,10 +2,10 @@ package workflow
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/gopcua/opcua/ua"
@@ -13,6 +13,7 @@ import (
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/workflow/upkeep"
 )
 
 // nonceLength is the least entropy that CreateSigningRequest takes for a new key
@@ -25,22 +26,34 @@ func (s *State) issue(ctx context.Context, c plan.CertificateAction) ([][]byte, 
 	if err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, nonceLength)
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, err
+	var old []byte
+	if g := s.group(c.Group); g != nil {
+		old = g.Certificates[c.Type]
 	}
-	csr, err := s.Session.CreateSigningRequest(ctx, SigningRequest{
-		Group: c.Group, Type: c.Type, Subject: c.Subject, RegenerateKey: true, Nonce: nonce,
+	_, chain, err := s.signed(ctx, slot{c.Group, c.Type}, r, upkeep.ServerKey, old, func() ([]byte, error) {
+		return s.serverRequest(ctx, upkeep.SlotChange{Group: c.Group, Type: c.Type, Subject: c.Subject, Key: upkeep.ServerKey})
 	})
+	return chain, err
+}
+
+// signed gets a request, from ask where none is at hand, and a certificate from the
+// issuer. The request is on record before the issuer is called, and the certificate
+// before it is used: whoever goes on has the same request signed, for which an
+// issuer has one certificate to give and no second. old is what the slot holds.
+func (s *State) signed(ctx context.Context, k slot, r pki.Request, key upkeep.KeySource, old []byte, ask func() ([]byte, error)) (csr []byte, chain [][]byte, err error) {
+	requested, err := s.requested(k, key, old, ask)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s.noteNames(c.Group, c.Type, csr)
-	chain, err := s.Issuer.Issue(ctx, csr, r)
+	r.Since = requested.Since
+	chain, err = s.Issuer.Issue(ctx, requested.CSR, r)
 	if err == nil && len(chain) == 0 {
 		err = errors.New("the issuer returned no certificate")
 	}
-	return chain, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return requested.CSR, chain, s.record(Fact{Issued: &IssuedFact{Group: k.group, Type: k.typ, Chain: chain}}, "")
 }
 
 // request says what the issuer is to certify beside the key.
@@ -190,15 +203,15 @@ func (certify) Run(ctx context.Context, s *State) error {
 // that is on its way, is not issued again.
 func (s *State) fill(ctx context.Context, c plan.CertificateAction) error {
 	k := slot{c.Group, c.Type}
+	if err := s.renounce(k, false); err != nil {
+		return err
+	}
 	if s.Earlier.certificate(k) == nil {
 		chain, err := s.issue(ctx, c)
 		if err != nil {
 			return err
 		}
 		s.Issued[k] = chain
-		if err := s.record(Fact{Issued: &IssuedFact{Group: c.Group, Type: c.Type, Chain: chain}}, ""); err != nil {
-			return err
-		}
 	}
 	chain := s.Issued[k]
 	s.accept(chain[0]) // the session's endpoint may show it from now on
@@ -251,14 +264,54 @@ func (activate) Run(ctx context.Context, s *State) error {
 	return s.record(Fact{Activated: true}, "")
 }
 
+// filled says what a slot holds now; no leaf is nothing.
 func filled(k slot, leaf []byte, staged bool) *FilledFact {
-	return &FilledFact{Group: k.group, Type: k.typ, Thumbprint: pki.Thumbprint(leaf), SHA256: pki.Fingerprint(leaf), Staged: staged}
+	f := &FilledFact{Group: k.group, Type: k.typ, Staged: staged}
+	if len(leaf) > 0 {
+		f.Thumbprint, f.SHA256 = pki.Thumbprint(leaf), pki.Fingerprint(leaf)
+	}
+	return f
 }
 
-// keyLost explains why a certificate of an earlier run is refused.
+// keyLost explains why a certificate of an earlier run is refused, and records it:
+// another one is issued only where the operator says so.
 func (s *State) keyLost(k slot, err error) error {
-	if s.Earlier.certificate(k) != nil && errors.Is(err, ua.StatusBadSecurityChecksFailed) {
-		return &KeyLostError{Err: err}
+	known := s.Earlier.begun(k) || slices.Contains(s.adopted, k)
+	if !known || !errors.Is(err, ua.StatusBadSecurityChecksFailed) {
+		return err
 	}
-	return err
+	if err := s.record(Fact{KeyLost: &SlotFact{k.group, k.typ}}, ""); err != nil {
+		return err
+	}
+	lost := s.withoutKey(k, false)
+	lost.Err = err
+	return lost
+}
+
+func (s *State) withoutKey(k slot, local bool) *KeyLostError {
+	e := &KeyLostError{Group: k.group, Type: k.typ, Local: local, Resumed: s.Earlier != nil, Issued: s.newLeaf(k)}
+	if chain := s.Issued[k]; e.Issued == nil && len(chain) > 0 {
+		e.Issued = chain[0]
+	}
+	return e
+}
+
+// renounce gives up a certificate of the earlier run whose key is gone, where the
+// operator has asked for another one; else the error is a *KeyLostError. local
+// says that the key was made here.
+func (s *State) renounce(k slot, local bool) error {
+	if !s.Earlier.lost(k) && !(local && s.Earlier.begun(k)) {
+		return nil
+	}
+	lost := s.withoutKey(k, local)
+	if !s.Reissue {
+		return lost
+	}
+	if lost.Issued != nil {
+		s.note("%v; another one is issued, and the one with SHA-256 %s is of no use any more", lost, pki.Fingerprint(lost.Issued))
+	} else {
+		s.note("%v; another one is issued", lost)
+	}
+	s.Earlier.forget(k)
+	return nil
 }

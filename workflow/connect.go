@@ -25,9 +25,10 @@ func (s *State) open(ctx context.Context) error {
 	}
 	s.Session = session
 	if s.Earlier != nil {
-		s.Session = patient{session, s}
+		s.Session = patiently(session, s)
 	}
 	id := session.ServerIdentity()
+	s.Reached = id
 	return s.record(Fact{Connected: &Connected{
 		EndpointURL: id.EndpointURL, ApplicationURI: id.ApplicationURI, CertificateSHA256: id.CertificateSHA256,
 	}}, "%s, %s, %v with %s", id.ApplicationURI, id.EndpointURL, id.SecurityMode, policyName(id.SecurityPolicyURI))

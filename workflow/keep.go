@@ -19,25 +19,22 @@ type Upkeep struct {
 	Reads func(upkeep.Group) Parts
 	// Consent shows Work to whoever has to agree; nil is agreed beforehand.
 	Consent func(context.Context, upkeep.Work) error
-	// Accept is told of a certificate that this run gives the server, before it
-	// comes into force: the server may show it from then on.
-	Accept func(der []byte)
 	// Key is the private key that comes with an upkeep.Install, if any.
 	Key []byte
+	// Ending is how a transaction is ended; "" is that none is.
+	Ending Ending
 
 	Situation upkeep.Situation      // survey
 	Endpoints []EndpointCertificate // survey
-	Work      upkeep.Work           // decide
+	Work      upkeep.Work           // decide, or take up: what is left of it
 	Requests  []Request             // request
 	obtained  map[slot]slotMaterial // obtain
 	// What the server took.
-	listsWritten map[string]standing // prepare or write trust lists
-	slotsChanged map[slot]standing   // change slots
-	selfMade     map[slot][]byte     // change slots: what the server made, DER
-	// Rejoined is whom a new Session reached after the changes.
-	Rejoined    *ServerIdentity        // rejoin, recheck, or the look after a failure
-	Verified    bool                   // agree
-	Transaction TransactionDiagnostics // diagnose
+	listsWritten map[string]standing    // prepare or write trust lists, or take up
+	slotsChanged map[slot]standing      // change slots, or take up
+	selfMade     map[slot][]byte        // change slots: what the server made, DER
+	Verified     bool                   // agree
+	Transaction  TransactionDiagnostics // diagnose
 }
 
 // slotMaterial is what goes into a slot.
@@ -55,7 +52,16 @@ type Request struct {
 }
 
 // keeping says that the run is one of upkeep.
-func (s *State) keeping() bool { return s.Decide != nil }
+func (s *State) keeping() bool { return s.Decide != nil || s.Earlier != nil && s.Earlier.Work != nil }
+
+// Promised is the whole Work of the run, of which Work may be what was left when it
+// was resumed.
+func (s *State) Promised() upkeep.Work {
+	if s.Earlier != nil && s.Earlier.Work != nil {
+		return *s.Earlier.Work
+	}
+	return s.Work
+}
 
 // Certificates returns the Session's roles for certificates.
 func (s *State) certificates() (CertificateSession, error) {
@@ -78,7 +84,10 @@ func (s *State) newLeaf(k slot) []byte {
 	if m := s.obtained[k]; len(m.chain) > 0 {
 		return m.chain[0]
 	}
-	return s.selfMade[k]
+	if der := s.selfMade[k]; der != nil {
+		return der
+	}
+	return s.Earlier.leaf(k)
 }
 
 // ListTaken says whether the server took the TrustList of a group.

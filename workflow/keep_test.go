@@ -50,6 +50,12 @@ func (k *kept) Open(ctx context.Context) (Session, error) {
 	return &keptSession{session: s.(*session), k: k}, nil
 }
 
+func (s *keptSession) ServerIdentity() ServerIdentity {
+	id := s.identity
+	id.CertificateSHA256 = pki.Fingerprint(s.slot())
+	return id
+}
+
 func (s *keptSession) slot() []byte { return s.groups["G"].Certificates[config.TypeRsaSha256] }
 
 func (s *keptSession) Survey(_ context.Context, parts func(GroupObservation) Parts) (Observation, error) {
@@ -206,10 +212,10 @@ func newKept(t *testing.T) *keptRig {
 	r.State = &State{
 		Target: k, Issuer: &issuer{s: k.server, chain: keptOnce.issued.Chain}, ReconnectWithin: 10 * time.Second,
 		Observe: func(e Event) error { r.events = append(r.events, e); return nil },
+		Accept:  func(der []byte) { k.accepted = append(k.accepted, der); k.calls = append(k.calls, "Accept") },
 		Upkeep: Upkeep{
 			Decide: upkeep.Renewal{All: true, Key: upkeep.ServerKey, Issuers: []plan.Material{issuers}, CRLs: []plan.Material{crl}}.Decide,
 			Reads:  func(upkeep.Group) Parts { return PartTrustList | PartCertificates },
-			Accept: func(der []byte) { k.accepted = append(k.accepted, der); k.calls = append(k.calls, "Accept") },
 		},
 	}
 	return r
@@ -239,7 +245,7 @@ func TestUpdateCertificatesOrder(t *testing.T) {
 			if got := strings.Join(r.k.calls, " "); got != c.want {
 				t.Errorf("the calls are\n%s, want\n%s", got, c.want)
 			}
-			if !bytes.Equal(r.slot(), keptOnce.issued.Leaf()) || !bytes.Equal(r.k.accepted[0], keptOnce.issued.Leaf()) || !r.Verified || r.Rejoined == nil {
+			if !bytes.Equal(r.slot(), keptOnce.issued.Leaf()) || !bytes.Equal(r.k.accepted[0], keptOnce.issued.Leaf()) || !r.Verified {
 				t.Error("the new certificate is not in force, or was not verified")
 			}
 			if r.k.closed != r.k.sessions {
@@ -288,7 +294,7 @@ func TestUpdateCertificatesLostAnswer(t *testing.T) {
 		if !errors.As(err, &partial) || partial.Unchanged || !strings.Contains(partial.Observed, "1 of 1 trust lists and 1 of 1 certificates") {
 			t.Fatalf("got %v", err)
 		}
-		if r.Rejoined == nil {
+		if r.Reached.CertificateSHA256 != pki.Fingerprint(keptOnce.issued.Leaf()) {
 			t.Error("nobody learns whom the new session reached")
 		}
 	})

@@ -89,20 +89,36 @@ var replacing = []Step{
 	agree{},          // slots, endpoints and the channel say the same
 }
 
+// Listing is Update TrustList (7.7.3) for groups that exist.
+var listing = []Step{
+	consent{},
+	writeLists{},
+	activate{},
+	addSingly{},    // where whole lists have no effect, which is seen by now
+	removeSingly{}, // where they are merged, likewise
+	agree{},
+}
+
+// Returning finds out how far an earlier run of upkeep came.
+var returning = []Step{
+	connect{},
+	survey{}, // what is there now
+	takeUp{}, // what is left of its Work; a list or a slot that somebody else has changed ends it here
+}
+
 // Survey lists the steps that read groups, trust lists and slots.
 func Survey() []Step { return list([]Step{connect{}, survey{}}) }
 
 // Diagnose lists the steps that read TransactionDiagnostics.
 func Diagnose() []Step { return list([]Step{connect{}, diagnose{}}) }
 
-// ApplyWaiting and CancelWaiting list the steps that end what an earlier Session
-// has left, on servers that keep it.
-func ApplyWaiting() []Step { return list([]Step{connect{}, sanction{}, applyWaiting{}, rediagnose{}}) }
+// EndWaiting lists the steps that end what an earlier Session has left, on servers
+// that keep it, as State.Ending says.
+func EndWaiting() []Step { return list([]Step{connect{}, sanction{}, endWaiting{}, rediagnose{}}) }
 
-// CancelWaiting is ApplyWaiting with CancelChanges.
-func CancelWaiting() []Step {
-	return list([]Step{connect{}, sanction{}, cancelWaiting{}, rediagnose{}})
-}
+// ResumeEnding lists the steps that find out what became of EndWaiting. It ends
+// nothing: what waits now need not be what was meant then.
+func ResumeEnding() []Step { return list([]Step{connect{}, conclude{}}) }
 
 // Weigh lists the steps that find out what UpdateCertificates would do.
 func Weigh() []Step { return list(weighing) }
@@ -112,8 +128,14 @@ func UpdateCertificates() []Step { return list(weighing, replacing) }
 
 // UpdateTrustList lists the steps of Update TrustList (7.7.3).
 func UpdateTrustList() []Step {
-	return list(weighing, []Step{consent{}, writeLists{}, activate{}, addSingly{}, removeSingly{}, agree{}})
+	return list(weighing, listing)
 }
+
+// ResumeCertificates lists the steps that go on with UpdateCertificates.
+func ResumeCertificates() []Step { return list(returning, replacing[1:]) }
+
+// ResumeTrustList lists the steps that go on with UpdateTrustList.
+func ResumeTrustList() []Step { return list(returning, listing[1:]) }
 
 // RequestCertificates lists the steps that get signing requests, to be signed
 // elsewhere. The certificates come later, in another Session (7.10.10).

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/gopcua/opcua/ua"
+
+	"github.com/uapush/uapush/config"
 )
 
 // statusBadTransactionPending is Bad_TransactionPending (OPC 10000-4, 7.39; since
@@ -23,6 +25,29 @@ const leftoverWithin = 6 * time.Minute
 type patient struct {
 	Session
 	s *State
+}
+
+// patientRoles is patient where the Session has the roles for certificates.
+type patientRoles struct {
+	patient
+	GroupSurvey
+	TrustLists
+	CertificateSlots
+	RejectedLists
+	Transactions
+}
+
+var _ CertificateSession = patientRoles{}
+
+// Endpoints is the role's, not that of patient.
+func (p patientRoles) Endpoints() []EndpointCertificate { return p.GroupSurvey.Endpoints() }
+
+func patiently(session Session, s *State) Session {
+	p := patient{session, s}
+	if c, ok := session.(CertificateSession); ok {
+		return patientRoles{p, c, c, c, c, c}
+	}
+	return p
 }
 
 func (p patient) wait(ctx context.Context, f func() error) error {
@@ -70,4 +95,37 @@ func (p patient) CreateSigningRequest(ctx context.Context, r SigningRequest) (cs
 func (p patient) UpdateCertificate(ctx context.Context, u CertificateUpdate) (required bool, err error) {
 	err = p.wait(ctx, func() error { required, err = p.Session.UpdateCertificate(ctx, u); return err })
 	return required, err
+}
+
+// Survey waits for TrustLists that are open for writing, too: they cannot be read.
+func (p patientRoles) Survey(ctx context.Context, parts func(GroupObservation) Parts) (o Observation, err error) {
+	err = p.wait(ctx, func() error {
+		if o, err = p.GroupSurvey.Survey(ctx, parts); err != nil {
+			return err
+		}
+		for _, g := range o.Groups {
+			if leftover(g.TrustListError) {
+				return g.TrustListError
+			}
+		}
+		return nil
+	})
+	if leftover(err) {
+		return o, nil // whoever needs that list says that it could not be read
+	}
+	return o, err
+}
+
+func (p patientRoles) ReadTrustList(ctx context.Context, group string, masks TrustListMask) (list TrustList, err error) {
+	err = p.wait(ctx, func() error { list, err = p.TrustLists.ReadTrustList(ctx, group, masks); return err })
+	return list, err
+}
+
+func (p patientRoles) CreateSelfSignedCertificate(ctx context.Context, r SelfSignedRequest) (der []byte, err error) {
+	err = p.wait(ctx, func() error { der, err = p.CertificateSlots.CreateSelfSignedCertificate(ctx, r); return err })
+	return der, err
+}
+
+func (p patientRoles) DeleteCertificate(ctx context.Context, group string, typ config.NodeID) error {
+	return p.wait(ctx, func() error { return p.CertificateSlots.DeleteCertificate(ctx, group, typ) })
 }

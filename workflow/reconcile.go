@@ -49,7 +49,7 @@ func (reconcile) Run(ctx context.Context, s *State) error {
 
 // sameServer refuses to go on with another server than the one of the record.
 func (s *State) sameServer() error {
-	now, then := s.planServer(), s.Earlier.Plan.Server
+	now, then := s.planServer(), s.Earlier.server()
 	if now.ApplicationURI != then.ApplicationURI {
 		return &StaleError{What: "the server's ApplicationUri", Planned: then.ApplicationURI, Found: now.ApplicationURI}
 	}
@@ -249,6 +249,9 @@ func (recount) Name() string { return "see what is missing" }
 func (recount) Skip(s *State) string { return skipUnlessCertificates(s) }
 
 func (recount) Run(ctx context.Context, s *State) error {
+	if err := s.settleTransaction(ctx); err != nil {
+		return err
+	}
 	if err := s.lookAgain(ctx); err != nil {
 		return err
 	}

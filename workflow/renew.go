@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/uapush/uapush/config"
@@ -48,41 +49,43 @@ func (obtain) Run(ctx context.Context, s *State) error {
 	return nil
 }
 
-// renewed gets a signing request and has it signed.
+// renewed gets a signing request and has it signed. A certificate that an earlier
+// run has issued, and that is on its way, is not issued again.
 func (s *State) renewed(ctx context.Context, c upkeep.SlotChange) (slotMaterial, error) {
+	k := slot{c.Group, c.Type}
+	m := slotMaterial{chain: s.Earlier.certificate(k), format: c.KeyFormat}
+	if m.chain != nil {
+		return m, nil
+	}
 	if s.Issuer == nil {
-		return slotMaterial{}, ErrNoIssuer
+		return m, ErrNoIssuer
 	}
 	r, err := s.wanted(c)
 	if err != nil {
-		return slotMaterial{}, err
+		return m, err
 	}
 	var key crypto.Signer
-	var csr []byte
-	if c.Key == upkeep.LocalKey {
-		if key, err = localKey(c); err != nil {
-			return slotMaterial{}, err
+	csr, chain, err := s.signed(ctx, k, r, c.Key, c.Old, func() (csr []byte, err error) {
+		if c.Key != upkeep.LocalKey {
+			return s.serverRequest(ctx, c)
 		}
-		csr, err = pki.NewRequest(key, r)
-	} else if csr, err = s.serverRequest(ctx, c); err == nil {
-		s.noteNames(c.Group, c.Type, csr)
-	}
+		if key, err = localKey(c); err != nil {
+			return nil, err
+		}
+		return pki.NewRequest(key, r)
+	})
 	if err != nil {
-		return slotMaterial{}, err
-	}
-	chain, err := s.Issuer.Issue(ctx, csr, r)
-	if err != nil {
-		return slotMaterial{}, err
+		return m, err
 	}
 	if err := pki.CheckIssued(chain, csr, r.ApplicationURI, s.now()); err != nil {
-		return slotMaterial{}, err
+		return m, err
 	}
-	if missing := s.unlisted(c.Group, chain); missing != "" {
-		return slotMaterial{}, &UnlistedIssuerError{Group: c.Group, Issuer: missing}
+	m.chain = chain
+	if missing := s.unlisted(c.Group, m.chain); missing != "" {
+		return m, &UnlistedIssuerError{Group: c.Group, Issuer: missing}
 	}
-	m := slotMaterial{chain: chain, format: c.KeyFormat}
 	if key != nil {
-		m.key, err = pki.EncodePrivateKey(c.KeyFormat, key, chain)
+		m.key, err = pki.EncodePrivateKey(c.KeyFormat, key, m.chain)
 	}
 	return m, err
 }
@@ -96,7 +99,11 @@ func (s *State) serverRequest(ctx context.Context, c upkeep.SlotChange) ([]byte,
 			return nil, err
 		}
 	}
-	return s.Session.CreateSigningRequest(ctx, r)
+	csr, err := s.Session.CreateSigningRequest(ctx, r)
+	if err == nil {
+		s.noteNames(c.Group, c.Type, csr)
+	}
+	return csr, err
 }
 
 // request gets signing requests and leaves them to be signed elsewhere. The server
@@ -215,7 +222,7 @@ func (writeLists) Skip(s *State) string {
 	switch {
 	case len(s.Work.TrustLists) == 0:
 		return "the trust lists are as they should be"
-	case len(s.listsWritten) > 0:
+	case !slices.ContainsFunc(s.Work.TrustLists, func(l upkeep.ListChange) bool { return s.listsWritten[l.Group] == 0 }):
 		return "they are written"
 	}
 	return ""
@@ -223,15 +230,21 @@ func (writeLists) Skip(s *State) string {
 
 func (writeLists) Run(ctx context.Context, s *State) error { return s.writeAll(ctx) }
 
-// writeAll is the one writer of listsWritten.
+// writeAll writes the lists of the Work.
 func (s *State) writeAll(ctx context.Context) error {
-	s.listsWritten = map[string]standing{}
+	if s.listsWritten == nil { // else an earlier run has written some
+		s.listsWritten = map[string]standing{}
+	}
 	for _, l := range s.Work.TrustLists {
 		required, err := s.Session.WriteTrustList(ctx, l.Group, written(l))
 		if err != nil {
 			return fmt.Errorf("trust list of %s: %w", l.Group, err)
 		}
 		if s.listsWritten[l.Group], err = s.applyUnlessTransactional(ctx, required); err != nil {
+			return err
+		}
+		staged := s.listsWritten[l.Group] == waiting
+		if err := s.record(Fact{Trust: &TrustFact{Group: l.Group, Lists: TrustListMask(l.Mask), Staged: staged}}, ""); err != nil {
 			return err
 		}
 	}
@@ -256,7 +269,10 @@ func (changeSlots) Skip(s *State) string {
 }
 
 func (changeSlots) Run(ctx context.Context, s *State) error {
-	s.slotsChanged, s.selfMade = map[slot]standing{}, map[slot][]byte{}
+	if s.slotsChanged == nil { // else an earlier run has changed some
+		s.slotsChanged = map[slot]standing{}
+	}
+	s.selfMade = map[slot][]byte{}
 	session, err := s.certificates()
 	if err != nil {
 		return err
@@ -265,9 +281,12 @@ func (changeSlots) Run(ctx context.Context, s *State) error {
 		k := slot{c.Group, c.Type}
 		required, err := s.changeSlot(ctx, session, c)
 		if err != nil {
-			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, err)
+			return fmt.Errorf("%s of %s: %w", config.CertificateTypeName(c.Type), c.Group, s.keyLost(k, err))
 		}
 		if s.slotsChanged[k], err = s.applyUnlessTransactional(ctx, required); err != nil {
+			return err
+		}
+		if err := s.record(Fact{Filled: filled(k, s.newLeaf(k), s.slotsChanged[k] == waiting)}, ""); err != nil {
 			return err
 		}
 	}
@@ -286,11 +305,12 @@ func (s *State) changeSlot(ctx context.Context, session CertificateSession, c up
 			Group: c.Group, Type: c.Type, Subject: c.Subject, DNSNames: c.DNSNames, IPAddresses: c.IPAddresses,
 			LifetimeInDays: uint16(min(c.Validity.Hours()/24, 65535)), KeySizeInBits: uint16(c.Bits),
 		})
-		if err == nil {
-			s.selfMade[slot{c.Group, c.Type}] = der
-			s.accept(der)
+		if err != nil {
+			return true, err
 		}
-		return true, err
+		s.selfMade[slot{c.Group, c.Type}] = der
+		s.accept(der)
+		return true, s.record(Fact{Issued: &IssuedFact{Group: c.Group, Type: c.Type, Chain: [][]byte{der}}}, "")
 	}
 	defer clear(m.key)
 	s.accept(m.chain[0])

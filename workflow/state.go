@@ -20,7 +20,13 @@ type State struct {
 	Edit      Edit           // instead of Desired: another way to say what should be
 	Saved     *plan.Plan     // instead of both: a plan made earlier
 	Earlier   *Earlier       // what is on record of the run that this one resumes
-	Guard     *Guarded       // who must stay able to get in; nil asks for no guard
+	Begun     time.Time      // when the run began, or the one that it resumes; certificates issued since then are its own
+	Spare     []Spare        // requests that earlier runs have left over
+	Reissue   bool           // the operator wants another certificate where the key of an issued one is gone
+	// Accept is told of a certificate that this run gives the server, before it
+	// comes into force: the server may show it from then on. nil is nobody.
+	Accept func(der []byte)
+	Guard  *Guarded // who must stay able to get in; nil asks for no guard
 	// Insist gives a reason to fill a slot anew whose certificate looks sound; "" is none.
 	Insist func(group string, typ config.NodeID) string
 	// TryAll tries every endpoint, also where one works.
@@ -34,6 +40,7 @@ type State struct {
 	ReconnectWithin time.Duration
 
 	Session      Session                // connect
+	Reached      ServerIdentity         // connect, and every Session after: whom the latest one reached
 	Observation  Observation            // observe
 	File         *uafile.File           // observe
 	Base         config.Application     // observe: File, decoded
@@ -44,7 +51,7 @@ type State struct {
 	Examined     *Examined              // examine
 	Tried        []Attempt              // attempt
 	Before       *config.Application    // insist: what a rehearsal has to come back to
-	Outcome      *OutcomeFact           // reconcile, or revert: what became of the earlier run's update
+	Outcome      *OutcomeFact           // reconcile, or revert, or take up, or conclude: what became of what the earlier run sent
 	Update       *ConfigurationResult   // upload, or reconcile where it waits to be confirmed
 	Deadline     time.Time              // upload, or reconcile: when an unconfirmed update is taken back
 	Confirmed    bool                   // confirm, or resume
@@ -56,6 +63,7 @@ type State struct {
 	VersionAfter config.VersionTime     // recheck
 	trustWritten map[string]standing    // trust
 	slotsFilled  map[slot]standing      // certify, or recount
+	adopted      []slot                 // certify, or obtain: the slots that got a Spare
 
 	Upkeep // instead of all that is about a plan
 }
@@ -75,6 +83,8 @@ type HeldSlot struct {
 	Group string        `json:"group"`
 	Type  config.NodeID `json:"type"`
 }
+
+func (k slot) String() string { return config.CertificateTypeName(k.typ) + " of " + k.group }
 
 // standing says how far a change got that the server took.
 type standing int

@@ -37,6 +37,8 @@ func TestDistinctPurposes(t *testing.T) {
 		"Plan": Plan(), "Match": Match(), "Apply": Apply(), "ApplySaved": ApplySaved(), "Read": Read(),
 		"ApplyConfiguration": ApplyConfiguration(), "ApplySavedConfiguration": ApplySavedConfiguration(),
 		"Resume": Resume(), "ResumeConfiguration": ResumeConfiguration(), "Confirm": Confirm(), "Rehearse": Rehearse(), "ApplyUnconfirmed": ApplyUnconfirmed(),
+		"UpdateCertificates": UpdateCertificates(), "UpdateTrustList": UpdateTrustList(), "EndWaiting": EndWaiting(),
+		"ResumeCertificates": ResumeCertificates(), "ResumeTrustList": ResumeTrustList(), "ResumeEnding": ResumeEnding(),
 	} {
 		seen := map[string]bool{}
 		for _, s := range steps {
@@ -62,9 +64,11 @@ var writersOf = map[string]string{
 	"Base":        "look",
 	"Expected":    "send resume",                            // upload
 	"Plan":        "compute match resume recount afterMove", // upload, by the last
-	"Outcome":     "concluded revert",                       // reconcile
+	"Reached":     "open",                                   // connect
+	"Outcome":     "concluded revert takeUp conclude",       // reconcile
 	"Issued":      "certify fill resume",                    // certify, by the last
 	"slotsFilled": "certify fill recount",                   // likewise
+	"adopted":     "requested",                              // certify, or obtain
 	"Update":      "upload waitsForConfirmation",            // reconcile
 	"Deadline":    "upload waitsForConfirmation",            // reconcile
 }
@@ -128,7 +132,7 @@ func stateWriters(t *testing.T) map[string][]string {
 			}
 		}
 	}
-	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Guard", "Insist", "TryAll", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin"} {
+	for _, input := range []string{"Target", "ServerURL", "Desired", "Edit", "Saved", "Earlier", "Guard", "Insist", "TryAll", "Materials", "Issuer", "Approve", "Observe", "Now", "ReconnectWithin", "Begun", "Spare", "Reissue", "Accept"} {
 		if table[input] != nil {
 			t.Errorf("the input State.%s has a writer, %q", input, table[input])
 		}

@@ -30,13 +30,29 @@ func (survey) Run(ctx context.Context, s *State) error {
 	return nil
 }
 
+// partsOf says what to read of a group: what Decide depends on, or, of a run that
+// goes on, what its Work changes.
+func (s *State) partsOf(g upkeep.Group) Parts {
+	if s.Reads != nil {
+		return s.Reads(g)
+	}
+	w := s.Promised()
+	switch {
+	case slices.ContainsFunc(w.Certificates, func(c upkeep.SlotChange) bool { return c.Group == g.Name }):
+		return PartTrustList | PartCertificates
+	case slices.ContainsFunc(w.TrustLists, func(l upkeep.ListChange) bool { return l.Group == g.Name }):
+		return PartTrustList
+	}
+	return 0
+}
+
 // situation surveys over the Session at hand.
 func (s *State) situation(ctx context.Context) (Observation, upkeep.Situation, error) {
 	session, err := s.certificates()
 	if err != nil {
 		return Observation{}, upkeep.Situation{}, err
 	}
-	o, err := session.Survey(ctx, func(g GroupObservation) Parts { return s.Reads(groupOf(g)) })
+	o, err := session.Survey(ctx, func(g GroupObservation) Parts { return s.partsOf(groupOf(g)) })
 	if err != nil {
 		return Observation{}, upkeep.Situation{}, err
 	}
@@ -120,16 +136,24 @@ type consent struct{}
 func (consent) Name() string { return "approve" }
 
 func (consent) Skip(s *State) string {
-	switch {
-	case s.Work.Empty():
+	if s.Work.Empty() {
 		return "there is nothing to do"
-	case s.Consent == nil:
-		return "approved beforehand"
 	}
 	return ""
 }
 
-func (consent) Run(ctx context.Context, s *State) error { return s.Consent(ctx, s.Work) }
+func (consent) Run(ctx context.Context, s *State) error {
+	record, err := upkeep.Recorded(s.Work)
+	if err != nil {
+		return err
+	}
+	if s.Consent != nil { // else approved beforehand
+		if err := s.Consent(ctx, s.Work); err != nil {
+			return err
+		}
+	}
+	return s.record(Fact{Work: record}, "")
+}
 
 // written turns a list into the partial update that was decided on.
 func written(c upkeep.ListChange) TrustList {

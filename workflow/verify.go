@@ -145,7 +145,6 @@ func (recheck) Run(ctx context.Context, s *State) error {
 		return err
 	}
 	s.Remaining, s.VersionAfter = &left, s.Observation.CurrentVersion
-	s.rejoined()
 	if !left.Empty() {
 		return &VerifyError{What: "the server accepted the plan, and yet it does not show what was asked for: " + summary(left)}
 	}

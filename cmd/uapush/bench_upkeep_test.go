@@ -102,8 +102,8 @@ func (r *rig) upkeep(b *testing.B, url, certificate string, traffic *secureconv.
 			}
 			return workflow.PartTrustList | workflow.PartCertificates
 		},
-		Accept: func(der []byte) { accepted[pki.Fingerprint(der)] = true },
 	}
+	s.Accept = func(der []byte) { accepted[pki.Fingerprint(der)] = true }
 	return s
 }
 

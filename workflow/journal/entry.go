@@ -13,7 +13,10 @@ import (
 
 // Schema names the format of a journal; a change that an older reader would
 // misunderstand changes the number.
-const Schema = "uapush.run/1"
+const Schema = "uapush.run/2"
+
+// schemaBefore had fewer facts, and is read as well.
+const schemaBefore = "uapush.run/1"
 
 // Header is the first line of a journal: which run it is, and of which command.
 type Header struct {
@@ -28,8 +31,12 @@ type Header struct {
 	URL         string `json:"url"`
 	Application string `json:"application,omitempty"` // as given; "" is the server itself
 	// SkipCertificates says that the run ends with the confirmation.
-	SkipCertificates bool   `json:"skipCertificates,omitempty"`
-	Program          string `json:"program,omitempty"` // version of uapush
+	SkipCertificates bool `json:"skipCertificates,omitempty"`
+	// Lists says that the run is Update TrustList, and Signer which program signs;
+	// "" is the built-in authority. Its arguments may hold what is nobody's business.
+	Lists   bool   `json:"lists,omitempty"`
+	Signer  string `json:"signer,omitempty"`
+	Program string `json:"program,omitempty"` // version of uapush
 }
 
 // Entry is a line after the first.

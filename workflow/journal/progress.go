@@ -28,13 +28,13 @@ func (s State) Unfinished() bool {
 // Progress is what a journal tells, folded: the last word on everything.
 type Progress struct {
 	Connected *workflow.Connected
-	// Facts begin with the approved plan, and are in the order in which they came
-	// about. Certificates that were issued for an earlier plan stay.
+	// Facts begin with what was approved, and are in the order in which they came
+	// about. Certificates that were asked for under an earlier plan stay.
 	Facts []workflow.Fact
 	// Sent is the begin of the step that may have sent a change whose answer is
 	// not on record; zero where there is none.
 	Sent   workflow.Event
-	Begun  bool // a step that changes the server was begun, or a certificate issued
+	Begun  bool // a step that changes the server was begun, or a certificate asked for
 	End    End
 	Failed string // the last error
 }
@@ -74,13 +74,13 @@ func (p *Progress) fold(f workflow.Fact) {
 	case f.Approved != nil: // what an earlier plan led to was looked at before
 		kept := []workflow.Fact{f}
 		for _, old := range p.Facts {
-			if old.Issued != nil {
+			if old.Requested != nil || old.Issued != nil || old.KeyLost != nil {
 				kept = append(kept, old)
 			}
 		}
 		p.Facts = kept
 	default:
-		p.Begun = p.Begun || f.Issued != nil
+		p.Begun = p.Begun || f.Requested != nil || f.Issued != nil
 		p.Facts = append(p.Facts, f)
 	}
 }

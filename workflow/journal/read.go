@@ -86,7 +86,7 @@ func (r *Run) add(number int, entry []byte) error {
 	if err := json.Unmarshal(entry, &head); err != nil {
 		return err
 	}
-	if head.Schema != Schema {
+	if head.Schema != Schema && head.Schema != schemaBefore {
 		return &SchemaError{Path: r.path, Found: head.Schema}
 	}
 	if err := strict(entry, &r.Header); err != nil {

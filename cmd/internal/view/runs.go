@@ -137,10 +137,21 @@ func tell(e journal.Entry) string {
 		return fmt.Sprintf("  the server took the update: version %v, no confirmation needed", f.Update.Version)
 	case f.Confirmed != nil:
 		return "  the update is confirmed"
+	case f.Work != nil:
+		return fmt.Sprintf("  approved: %d %s to write, %d %s to change", len(f.Work.TrustLists), plural(len(f.Work.TrustLists), "trust list", "trust lists"),
+			len(f.Work.Certificates), plural(len(f.Work.Certificates), "certificate", "certificates"))
+	case f.Ending != "":
+		return "  approved: to " + string(f.Ending) + " what waits"
+	case f.Requested != nil:
+		return "  a certificate is requested for " + Clean(f.Requested.Group)
 	case f.Issued != nil:
 		return "  a certificate was issued for " + Clean(f.Issued.Group)
+	case f.KeyLost != nil:
+		return "  the key of the certificate for " + Clean(f.KeyLost.Group) + " is gone"
 	case f.Trust != nil:
 		return "  the trust list of " + Clean(f.Trust.Group) + " was written"
+	case f.Filled != nil && f.Filled.SHA256 == "":
+		return "  the certificate of " + Clean(f.Filled.Group) + " was deleted"
 	case f.Filled != nil:
 		return fmt.Sprintf("  the certificate of %s was handed over, SHA-1 %s", Clean(f.Filled.Group), f.Filled.Thumbprint)
 	case f.Activated:

@@ -121,13 +121,14 @@ type Kept struct {
 
 // KeptOf reads what a run left in its State.
 func KeptOf(s *workflow.State) Kept {
-	k := Kept{Schema: UpkeepSchema, Changed: !s.Work.Empty(), Verified: s.Upkeep.Verified}
-	for _, l := range s.Work.TrustLists {
+	w := s.Promised()
+	k := Kept{Schema: UpkeepSchema, Changed: !w.Empty(), Verified: s.Upkeep.Verified}
+	for _, l := range w.TrustLists {
 		if s.ListTaken(l.Group) {
 			k.TrustLists = append(k.TrustLists, l.Group)
 		}
 	}
-	for _, c := range s.Work.Certificates {
+	for _, c := range w.Certificates {
 		der, taken := s.SlotTaken(c.Group, c.Type)
 		if b := upkeep.Brief(der); taken && b != nil {
 			k.Certificates = append(k.Certificates, IssuedCertificate{Group: c.Group, Type: c.Type, Subject: b.Subject, SHA256: b.SHA256, NotAfter: b.NotAfter})
