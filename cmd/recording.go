@@ -240,5 +240,5 @@ func (a *app) carryOut(ctx context.Context, conn *connection, s *workflow.State,
 
 // guarded says who must stay able to administer the server.
 func (c *connection) guarded(confirmed []string) *workflow.Guarded {
-	return &workflow.Guarded{Token: c.target.Token(), Policies: push.Policies(), Confirmed: confirmed}
+	return &workflow.Guarded{Token: c.target.Token(), Policies: push.Policies(), Confirmed: confirmed, OneWay: true}
 }

@@ -128,6 +128,25 @@ func (e *PartialError) Hint() string {
 	return e.Next
 }
 
+// SeveredError says that an update deletes the endpoint of the session that brings
+// it about, while others remain.
+type SeveredError struct {
+	Name   string   // of the endpoint
+	Others []string // URLs of those that remain
+}
+
+func (e *SeveredError) Error() string {
+	return fmt.Sprintf("the endpoint %s is the one that this session uses, and it would be gone before the update is confirmed", e.Name)
+}
+
+// Class is that of a command line that names the wrong endpoint.
+func (e *SeveredError) Class() Class { return ClassUsage }
+
+// Hint names another endpoint.
+func (e *SeveredError) Hint() string {
+	return "name the server by an endpoint that remains: " + strings.Join(e.Others, ", ")
+}
+
 // VerifyError says that the server took everything and yet does not do what the
 // plan promised.
 type VerifyError struct {

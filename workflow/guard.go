@@ -20,6 +20,9 @@ type Guarded struct {
 	Token     config.TokenType
 	Policies  []string // SecurityPolicyUris that this client supports
 	Confirmed []string // names that override the guard; see plan.LockOutError
+	// OneWay says that the Target comes by the endpoint of the session at hand
+	// alone, which therefore has to stay: the confirmation goes through it.
+	OneWay bool
 }
 
 // guard judges the resulting configuration before anybody is asked to approve it:
@@ -54,7 +57,34 @@ func (guard) Run(ctx context.Context, s *State) error {
 		s.note("%v; --confirm %s overrides this", err, locked.Name)
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.severed()
+}
+
+// severed looks for the endpoint of the session at hand where there is no other way.
+// Without it nobody would confirm the update, and the server would take it back
+// after an outage.
+func (s *State) severed() error {
+	if !s.Guard.OneWay {
+		return nil
+	}
+	result, err := plan.Result(s.Base, s.Plan.Changes)
+	if err != nil {
+		return err
+	}
+	port := portOf(s.Session.ServerIdentity().EndpointURL)
+	at := func(e config.ServerEndpoint) bool { return e.Port == port }
+	i := slices.IndexFunc(s.Base.ServerEndpoints, at)
+	if i < 0 || slices.ContainsFunc(result.ServerEndpoints, at) {
+		return nil
+	}
+	e := &SeveredError{Name: s.Base.ServerEndpoints[i].Name}
+	for _, r := range result.ServerEndpoints {
+		e.Others = append(e.Others, r.EndpointURLs...)
+	}
+	return e
 }
 
 // operator reads what the guard has to know: TrustLists and certificates of the

@@ -3,6 +3,7 @@ package view
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,6 @@ func (v View) Version(version, revision, goVersion string) error {
 		Go       string `json:"go"`
 	}{version, revision, goVersion}
 	return v.Result(versioned{versionSchema, value}, func(t *Text) {
-		t.Line("uapush %s %s %s", version, revision, goVersion)
+		t.Line("%s", strings.Join(slices.DeleteFunc([]string{"uapush", version, revision, goVersion}, func(s string) bool { return s == "" }), " "))
 	}, []string{version})
 }
