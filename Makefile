@@ -5,7 +5,7 @@ FUZZTIME    ?= 20s
 FUZZFLAGS   ?=
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: demo test peers interop bench fuzz fuzz-table vet cross build ci
+.PHONY: demo test peers interop bench fuzz fuzz-table vet cross build hsm ci
 
 demo:
 	$(GO) run ./cmd/uapush demo
@@ -27,6 +27,15 @@ interop:
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o uapush ./cmd/uapush
+
+# The same with keys in tokens (PKCS#11). It needs a C compiler, and SoftHSM2 for its
+# tests: apt-get install softhsm2.
+hsm:
+	$(GO) vet -tags pkcs11 ./...
+	$(GO) run $(STATICCHECK) -tags pkcs11 ./pki/... ./cmd/...
+	$(GO) test -count 1 -tags pkcs11 ./pki/...
+	$(GO) test -count 1 -tags pkcs11 -run '^TestScripts$$/^ca_hsm$$' ./cmd
+	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags "-s -w" -o uapush ./cmd/uapush
 
 # Ratios against what the protocol needs at least; times are for this machine.
 bench:

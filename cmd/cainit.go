@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/pki/hsm"
 )
 
 type caInitFlags struct {
 	issuerFlags
-	subject, kind, out  string
-	bare, intermediate  bool
-	permitDNS, permitIP []string
+	subject, kind, out, token string
+	bare, intermediate        bool
+	permitDNS, permitIP       []string
 }
 
 func (a *app) caInitCommand() *cobra.Command {
@@ -34,13 +35,18 @@ binds its own kind of name alone. ApplicationUris cannot be bound: a constraint 
 URIs, as other authorities may have one, is on their host, and an authority that has
 one can certify no urn at all.
 
+With --hsm the key is in a token behind PKCS#11 and never leaves it; the authority's
+folder keeps the URI. The token's PIN is what --ca-passphrase-file holds, here and in
+every command that signs; a URI with a PIN is refused.
+
 RSA signs for keys of every kind; a key on a curve signs for curves alone, because the
 SecurityPolicies with RSA want RSA in the whole chain (OPC 10000-6, 6.2.2). Where all
 slots are on curves, make the authority on one too: some stacks tell the kind of a
 certificate by its signature.`,
 		Example: `  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file ca.pass
   uapush ca init --subject "CN=Bench CA/O=Plant" --no-passphrase
-  uapush ca init --intermediate --subject "CN=Line A CA/O=Plant" --ca-passphrase-file ca.pass --out line-a-ca.csr`,
+  uapush ca init --intermediate --subject "CN=Line A CA/O=Plant" --ca-passphrase-file ca.pass --out line-a-ca.csr
+  uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file pin --hsm "pkcs11:token=plant;object=ca?module-path=/usr/lib/softhsm/libsofthsm2.so"`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.runCAInit(c, f) },
 	}
@@ -48,6 +54,7 @@ certificate by its signature.`,
 	c.Flags().StringVar(&f.subject, "subject", "", `subject of its certificate, such as "CN=Plant CA/O=Plant"`)
 	c.Flags().BoolVar(&f.bare, "no-passphrase", false, "keep the key unencrypted (0600)")
 	c.Flags().StringVar(&f.kind, "key", string(pki.KeyRSA4096), "kind of its key: "+strings.Join(pki.KeyKinds(), ", "))
+	c.Flags().StringVar(&f.token, "hsm", "", "PKCS#11 URI of its key in a token (RFC 7512), which is made there unless it is there; needs a program built with -tags pkcs11")
 	c.Flags().BoolVar(&f.intermediate, "intermediate", false, "make a request for a root elsewhere, instead of a root")
 	c.Flags().StringVar(&f.out, "out", "", "write that request to this file instead of standard output")
 	c.Flags().StringSliceVar(&f.permitDNS, "permit-dns", nil, "domain that it may certify, with all below it; may be repeated (default all)")
@@ -57,13 +64,18 @@ certificate by its signature.`,
 	return c
 }
 
-func (f *caInitFlags) options(a *app) (o pki.CAOptions, err error) {
-	o = pki.CAOptions{NoPassphrase: f.bare, Key: pki.KeyKind(f.kind)}
+func (f *caInitFlags) options(c *cobra.Command, a *app) (o pki.CAOptions, err error) {
+	o = pki.CAOptions{NoPassphrase: f.bare, Key: pki.KeyKind(f.kind), TokenURI: f.token, Token: hsm.Key}
+	if f.token != "" && !c.Flags().Changed("key") {
+		o.Key = "" // whatever the token has
+	}
 	switch o.Subject, err = pki.ParseSubject(f.subject); {
 	case err != nil:
 		return o, usage(`write it like "CN=Plant CA/O=Plant"`, "--subject: %w", err)
 	case !slices.Contains(pki.KeyKinds(), f.kind):
 		return o, usage("one of "+strings.Join(pki.KeyKinds(), ", "), "--key cannot be %q", f.kind)
+	case f.token != "" && f.bare:
+		return o, usage("give the token's PIN with --ca-passphrase-file FILE", "--hsm and --no-passphrase exclude each other")
 	case f.out != "" && !f.intermediate:
 		return o, usage("say --intermediate, or leave --out away", "--out is for the request of an intermediate")
 	}
@@ -85,7 +97,7 @@ func (f *caInitFlags) options(a *app) (o pki.CAOptions, err error) {
 }
 
 func (a *app) runCAInit(c *cobra.Command, f *caInitFlags) error {
-	o, err := f.options(a)
+	o, err := f.options(c, a)
 	if err != nil {
 		return err
 	}
@@ -98,6 +110,7 @@ func (a *app) runCAInit(c *cobra.Command, f *caInitFlags) error {
 		if err != nil {
 			return err
 		}
+		defer ca.Close()
 		return a.view().Certificate("made the certificate authority in "+dir, ca.Certificate())
 	}
 	request, err := pki.InitIntermediate(c.Context(), dir, o)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/pki/hsm"
 )
 
 func (a *app) caRequestCommand() *cobra.Command {
@@ -104,7 +105,7 @@ func (a *app) runInstall(c *cobra.Command, f *issuerFlags, b pki.Bundle) error {
 	if err != nil {
 		return err
 	}
-	var o pki.CAOptions
+	o := pki.CAOptions{Token: hsm.Key}
 	if len(b.Certificates) > 0 {
 		if o.Passphrase, err = f.passphrase(a); err != nil {
 			return err

@@ -31,6 +31,7 @@ ca show prints it with -o json.`,
 			if err != nil {
 				return err
 			}
+			defer ca.Close()
 			if err := ca.RevokeFor(c.Context(), args[0], reason); err != nil {
 				return err
 			}
@@ -71,6 +72,7 @@ first, with the next number, which needs the authority's key.`,
 			if err != nil {
 				return err
 			}
+			defer ca.Close()
 			der, err := ca.CRL(c.Context())
 			if err != nil {
 				return err

@@ -44,6 +44,7 @@ not revoked, and what is asked for; --again makes another one.`,
 			if err != nil {
 				return err
 			}
+			defer ca.Close()
 			began := time.Now()
 			chain, err := ca.Issue(c.Context(), csr, r)
 			if is[*pki.RequestError](err) {

@@ -38,9 +38,21 @@ reconnects trusting the new certificate, and sees that slots and endpoints agree
 
 A failure before the changes are applied leaves the old certificates in force.
 
-A signer is a program that reads a request in PEM and writes the chain in PEM, the
-new certificate first; UAPUSH_APPLICATION_URI, UAPUSH_GROUP, UAPUSH_TYPE and others
-tell it more. What it returns is checked before anything is sent.`,
+A signer is a program that reads a request in PEM on standard input and writes the
+chain in PEM on standard output, the new certificate first. It runs without a shell,
+for at most a minute. Its environment tells it more:
+
+  UAPUSH_APPLICATION_URI   the URI that subjectAltName must have
+  UAPUSH_DNS_NAMES         names to certify beside the request's, between commas
+  UAPUSH_IP_ADDRESSES      addresses, likewise
+  UAPUSH_SUBJECT           the subject wanted, as CN=…/O=…; empty is the request's
+  UAPUSH_VALIDITY_DAYS     how long it should be valid
+  UAPUSH_USAGE             server or client: the extended key usages that are needed
+  UAPUSH_SERVER            the server's URL
+  UAPUSH_GROUP             the CertificateGroup
+  UAPUSH_TYPE              the CertificateType, by its short name
+
+What it returns is checked before anything is sent.`,
 		Example: `  uapush cert renew plc1 --dry-run
   uapush cert renew plc1 --expires-in 30d --yes --ca-passphrase-file ca.pass
   uapush cert renew plc1 --force --group LineA --key local --bits 3072

@@ -13,6 +13,7 @@ import (
 	"github.com/uapush/uapush/config/manifest"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/pki/hsm"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
@@ -103,7 +104,7 @@ var (
 	usages    = []func(error) bool{
 		is[*plan.DanglingError], is[*plan.ApplicationTypeError], is[*plan.LimitError], is[*plan.ConflictError],
 		is[*plan.SchemaError], is[*plan.InvalidError], is[*plan.ChangeError], is[*plan.NotFoundError], is[*plan.AmbiguousError], is[*plan.LockOutError],
-		is[*pki.FileError], is[*pki.SecretError], is[*pki.InstallError], is[*fs.PathError],
+		is[*pki.FileError], is[*pki.SecretError], is[*pki.InstallError], is[*hsm.Error], is[*fs.PathError],
 		is[*upkeep.UnknownError], is[*upkeep.AmbiguousError], is[*upkeep.UnfitError], is[*upkeep.FilledError], is[*upkeep.KeyFormatError],
 		is[*upkeep.LockoutError], is[*upkeep.NoCRLError], is[*upkeep.ChainError], is[*upkeep.SizeError], is[*upkeep.NotRejectedError],
 		is[*upkeep.CurveError],

@@ -11,21 +11,32 @@ import (
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
+	"github.com/uapush/uapush/pki/hsm"
 	"github.com/uapush/uapush/workflow/upkeep"
 )
 
 // issuerFlags say how the key of the built-in CA is opened.
-type issuerFlags struct{ passphraseFile string }
+type issuerFlags struct{ passphraseFile, passphraseSource string }
 
 func (f *issuerFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.passphraseFile, "ca-passphrase-file", "", "file that holds the passphrase of the certificate authority's key")
+	c.Flags().StringVar(&f.passphraseFile, "ca-passphrase-file", "", "file that holds the passphrase of the certificate authority's key, or the PIN of its token")
+	c.Flags().StringVar(&f.passphraseSource, "ca-passphrase", "", "the same from env:NAME, exec:COMMAND or stdin; never the passphrase itself")
 }
 
 func (f *issuerFlags) passphrase(a *app) ([]byte, error) {
-	if f.passphraseFile == "" {
+	switch {
+	case f.passphraseFile != "" && f.passphraseSource != "":
+		return nil, usage("keep one of them", "there is more than one source for the passphrase")
+	case f.passphraseFile != "":
+		return a.secret(pki.SecretSource{Kind: pki.SecretFile, Name: f.passphraseFile})
+	case f.passphraseSource == "":
 		return nil, nil
 	}
-	return a.secret(pki.SecretSource{Kind: pki.SecretFile, Name: f.passphraseFile})
+	source, err := pki.ParseSecretSource(f.passphraseSource)
+	if err != nil {
+		return nil, usage("write env:NAME, file:PATH, exec:COMMAND or stdin", "--ca-passphrase: %w", err)
+	}
+	return a.secret(source)
 }
 
 func (a *app) caDir() (string, error) {
@@ -43,7 +54,7 @@ func (a *app) openCA(f *issuerFlags) (*pki.CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pki.OpenCA(dir, pki.CAOptions{Passphrase: passphrase})
+	return pki.OpenCA(dir, pki.CAOptions{Passphrase: passphrase, Token: hsm.Key})
 }
 
 // lazyIssuer opens the CA when the first certificate is needed: a run that issues

@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 		Dir:                scriptDir,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireUniqueNames: true,
+		Condition:          condition,
 		Setup:              func(env *testscript.Env) error { return setup(env, own, shared) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"contains":   contains,
@@ -93,6 +94,7 @@ func setup(env *testscript.Env, o own, shared *supply) error {
 	}
 	env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 	env.Setenv("UAPUSH_STATE", state)
+	env.Setenv("SOFTHSM2_MODULE", softHSM())
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // a second per command otherwise
 	r := &rig{
 		t: env.T().(testing.TB), identity: filepath.Join(state, "identity"), shared: shared,

@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -9,23 +8,20 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
-
-	"software.sslmate.com/src/go-pkcs12"
 )
 
-// The files of a CA's directory. Exactly one of the key files exists.
+// The files of a CA's directory. Exactly one of the key files or CATokenFile exists.
 const (
 	CACertificateFile  = "ca.der"        // its chain up to the root, DER end to end; written last: with it the CA exists
 	CARequestFile      = "ca.csr"        // of an intermediate: PEM, for the owner of the root
 	CAIssuerCRLFile    = "issuers.crl"   // of an intermediate: PEM, the CRLs of those above
 	CAEncryptedKeyFile = "ca.p12"        // PKCS#12, key under PBES2
 	CAPlainKeyFile     = "ca.key"        // PKCS#8 PEM, by explicit wish only
+	CATokenFile        = "ca.pkcs11"     // the PKCS#11 URI of a key in a token, without its PIN
 	CARevocationFile   = "ca.crl"        // DER
 	CALedgerFile       = "issued.ndjson" // LedgerRecord lines
 	caLockFile         = "lock"
@@ -39,13 +35,15 @@ const (
 
 // CAOptions says how Init makes a CA and Open opens it.
 type CAOptions struct {
-	Passphrase   []byte           // of the key; must not be empty unless NoPassphrase
+	Passphrase   []byte           // of the key, or the PIN of its token; must not be empty unless NoPassphrase
 	NoPassphrase bool             // the key is, or shall be, stored unencrypted
+	Token        TokenKey         // nil: keys in tokens are refused
 	Now          func() time.Time // nil is the system clock
 
 	// For Init alone.
 	Subject  pkix.Name     // CN is required, O should be there
-	Key      KeyKind       // "" is rsa4096
+	Key      KeyKind       // "" is rsa4096, or the one in the token
+	TokenURI string        // where the key is, or shall be, in a token (RFC 7512); it holds no PIN
 	Validity time.Duration // 0 is ten years; of a root
 
 	// PermitDNS and PermitIP, where there are any, are the only domains (with all
@@ -53,6 +51,10 @@ type CAOptions struct {
 	PermitDNS []string
 	PermitIP  []*net.IPNet
 }
+
+// TokenKey gives the key that a PKCS#11 URI names. Where it is not there, one of the
+// kind is made, unless the kind is "". A key that is an io.Closer is closed with the CA.
+type TokenKey func(uri string, pin []byte, kind KeyKind) (crypto.Signer, error)
 
 // CA is a certification authority in a directory. It is safe for concurrent
 // use, and several processes may have it open: what changes files holds a lock.
@@ -105,6 +107,7 @@ func InitIntermediate(ctx context.Context, dir string, o CAOptions) (request []b
 	if err != nil {
 		return nil, err
 	}
+	defer ca.Close()
 	if request, err = authorityRequest(ca.key, o.Subject, extra...); err != nil {
 		return nil, err
 	}
@@ -124,6 +127,8 @@ func begin(ctx context.Context, dir string, o CAOptions) (ca *CA, unlock func(),
 	switch {
 	case o.Subject.CommonName == "":
 		return nil, nil, errors.New("the subject of a CA needs a CN")
+	case o.TokenURI != "" && len(o.Passphrase) == 0:
+		return nil, nil, &FileError{Path: dir, Err: ErrPassphraseNeeded, hint: tokenHint}
 	case len(o.Passphrase) == 0 && !o.NoPassphrase:
 		return nil, nil, &FileError{Path: dir, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE, or say --no-passphrase"}
 	case len(o.Passphrase) > 0 && o.NoPassphrase:
@@ -137,7 +142,7 @@ func begin(ctx context.Context, dir string, o CAOptions) (ca *CA, unlock func(),
 	}
 	ca = &CA{dir: dir, now: o.clock()}
 	if err = vacant(dir); err == nil {
-		ca.key, err = cmp.Or(o.Key, caDefaultKey).generate()
+		ca.key, err = o.newKey()
 	}
 	if err != nil {
 		unlock()
@@ -200,27 +205,6 @@ func rootCertificate(key crypto.Signer, subject pkix.Name, now time.Time, validi
 	return x509.ParseCertificate(der)
 }
 
-// storeKey comes before what makes the CA exist, so that a crash in between leaves
-// a directory that can be filled again. The certificate is for PKCS#12.
-func (ca *CA) storeKey(o CAOptions, cert *x509.Certificate) error {
-	name, data, err := CAPlainKeyFile, []byte(nil), error(nil)
-	if o.NoPassphrase {
-		data, err = EncodePrivateKey(FormatPEM, ca.key, nil)
-	} else {
-		name = CAEncryptedKeyFile
-		data, err = pkcs12.Modern2023.WithIterations(caKDFIterations).Encode(ca.key, cert, nil, string(o.Passphrase))
-	}
-	if err != nil {
-		return err
-	}
-	for _, stale := range []string{CAPlainKeyFile, CAEncryptedKeyFile} { // of an Init that was cut short
-		if err := os.Remove(ca.path(stale)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return WriteFileAtomic(ca.path(name), data, 0o600)
-}
-
 // OpenCA opens the CA of a directory. Errors are *FileError: ErrNotInitialised,
 // ErrAwaiting, ErrPassphraseNeeded, ErrPassphrase, ErrExposed, ErrMismatch,
 // ErrDamaged. An expired CA opens, but Issue refuses with ErrExpired.
@@ -234,43 +218,10 @@ func OpenCA(dir string, o CAOptions) (*CA, error) {
 		return nil, err
 	}
 	if CheckPair(chain[0].Raw, key) != nil {
+		closeKey(key)
 		return nil, &FileError{Path: dir, Err: ErrMismatch, hint: "restore the CA's directory from a backup"}
 	}
 	return &CA{dir: dir, chain: chain, key: key, now: o.clock()}, nil
-}
-
-// CANeedsPassphrase reports whether the CA's key in dir is stored encrypted.
-func CANeedsPassphrase(dir string) bool { return !missing(filepath.Join(dir, CAEncryptedKeyFile)) }
-
-func loadCAKey(dir string, o CAOptions) (crypto.Signer, error) {
-	key, path, err := readCAKey(dir, o)
-	if err == nil && KeyKindOf(key.Public()) == "" {
-		err = damaged(path, errors.New("the key is of a kind that this program does not sign with"), "use one of "+strings.Join(KeyKinds(), ", "))
-	}
-	return key, err
-}
-
-func readCAKey(dir string, o CAOptions) (key crypto.Signer, path string, err error) {
-	if CANeedsPassphrase(dir) {
-		path := filepath.Join(dir, CAEncryptedKeyFile)
-		if len(o.Passphrase) == 0 {
-			return nil, path, &FileError{Path: path, Err: ErrPassphraseNeeded, hint: "give --ca-passphrase-file FILE"}
-		}
-		key, _, err := decodePKCS12(path, o.Passphrase)
-		return key, path, err
-	}
-	path = filepath.Join(dir, CAPlainKeyFile)
-	if err := checkPrivate(path); err != nil {
-		return nil, path, err
-	}
-	data, err := ReadBounded(path, MaxFileSize)
-	if err != nil {
-		return nil, path, err
-	}
-	if key, err = ParseAnyKey(data); err != nil {
-		err = damaged(path, err, "restore the CA's directory from a backup")
-	}
-	return key, path, err
 }
 
 // Certificate is the CA's own certificate. It must not be changed.
@@ -278,5 +229,8 @@ func (ca *CA) Certificate() *x509.Certificate { return ca.chain[0] }
 
 // Records lists the ledger, oldest first.
 func (ca *CA) Records() ([]LedgerRecord, error) { return ReadCALedger(ca.dir) }
+
+// Close lets go of a key in a token.
+func (ca *CA) Close() { closeKey(ca.key) }
 
 func (ca *CA) path(name string) string { return filepath.Join(ca.dir, name) }

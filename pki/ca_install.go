@@ -63,6 +63,7 @@ func InstallCA(ctx context.Context, dir string, b Bundle, o CAOptions) (Authorit
 	if len(b.Certificates) == 0 {
 		chain, err = readCAChain(dir)
 	} else if ca.key, err = loadCAKey(dir, o); err == nil {
+		defer ca.Close()
 		chain, err = ca.checkChain(b.Certificates)
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,5 +153,36 @@ func TestEncodePrivateKey(t *testing.T) {
 	}
 	if _, err := pki.ParseAnyKey([]byte("secret")); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("no key: got %v", err)
+	}
+}
+
+// The environment is a protocol: what README and cert renew --help say of it.
+func TestExecSignerEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	told := filepath.Join(dir, "told")
+	subject, err := pki.ParseSubject("CN=PLC1/O=Plant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &pki.ExecSigner{Command: program(t, "env | grep ^UAPUSH_ | LC_ALL=C sort > "+told), Ledger: filepath.Join(dir, "issued.ndjson")}
+	r := pki.Request{
+		ApplicationURI: signerURI, Subject: subject, DNSNames: []string{"plc1", "plc1.plant"}, IPAddresses: []net.IP{net.IPv4(10, 0, 0, 1), net.IPv6loopback},
+		Validity: 30 * 24 * time.Hour, Server: true, Slot: pki.Slot{Server: "opc.tcp://plc1:4840", Group: "LineA", Type: "RsaSha256"},
+	}
+	if _, err := s.Issue(t.Context(), pkitest.Request(t, pkitest.Options{}), r); err == nil {
+		t.Error("a program that writes nothing has signed")
+	}
+	want := `UAPUSH_APPLICATION_URI=urn:test:application
+UAPUSH_DNS_NAMES=plc1,plc1.plant
+UAPUSH_GROUP=LineA
+UAPUSH_IP_ADDRESSES=10.0.0.1,::1
+UAPUSH_SERVER=opc.tcp://plc1:4840
+UAPUSH_SUBJECT=CN=PLC1/O=Plant
+UAPUSH_TYPE=RsaSha256
+UAPUSH_USAGE=server
+UAPUSH_VALIDITY_DAYS=30
+`
+	if got, err := os.ReadFile(told); err != nil || string(got) != want {
+		t.Errorf("the program was told\n%s, %v, want\n%s", got, err, want)
 	}
 }

@@ -34,6 +34,8 @@ var rules = []rule{
 		why: "client and embedded server share the codec; neither may leak into it"},
 	{from: "pki", not: []string{"workflow", "cmd", "config"},
 		why: "certificates do not depend on what they are used for"},
+	{from: "pki", except: []string{"pki/hsm"}, not: []string{"pki/hsm", "github.com/ThalesGroup", "github.com/miekg"},
+		why: "what needs cgo stays behind one build tag, in one package"},
 	{from: "workflow", except: []string{"workflow/push"}, not: []string{"cmd", "workflow/push", "github.com/spf13", "github.com/olekukonko"},
 		why: "steps know a Session by its interface, and no terminal"},
 	{from: "workflow/fleet", not: []string{"workflow", "config", "pki"},
