@@ -166,8 +166,18 @@ func (s *Session) do(ctx context.Context, c call) (result, error) {
 }
 
 // change calls one method that changes the server. Where it was sent and its
-// answer was not seen, the error is an *OutcomeUnknownError.
+// answer was not seen, or says neither Good nor Bad, the error is an
+// *OutcomeUnknownError.
 func (s *Session) change(ctx context.Context, c call) (result, error) {
+	r, err := s.answered(ctx, c)
+	if err == nil && isBad(r.status) {
+		err = &OutcomeUnknownError{Method: c.name, Err: &CallError{Method: c.name, Status: r.status}, Answered: true}
+	}
+	return r, err
+}
+
+// answered is change for a method whose Uncertain has a meaning.
+func (s *Session) answered(ctx context.Context, c call) (result, error) {
 	rs, unknown, err := s.callOnce(ctx, []call{c})
 	if err == nil {
 		if onType, ok := rs[0].onType(); ok {
@@ -188,5 +198,5 @@ func (s *Session) change(ctx context.Context, c call) (result, error) {
 // unclear is for a change that was answered as done, with an answer that does not
 // say what was done.
 func (r result) unclear(why string) error {
-	return &OutcomeUnknownError{Method: r.name, Err: r.malformed(why)}
+	return &OutcomeUnknownError{Method: r.name, Err: r.malformed(why), Answered: true}
 }

@@ -38,13 +38,13 @@ func (s *Session) UpdateConfiguration(ctx context.Context, u workflow.Configurat
 		s.discard(ctx, s.app.call(pathFileClose, handle))
 		return nil, err
 	}
-	r, err := s.change(ctx, s.app.call(pathFileCloseAndUpdate, handle, uint32(u.VersionToUpdate),
+	r, err := s.answered(ctx, s.app.call(pathFileCloseAndUpdate, handle, uint32(u.VersionToUpdate),
 		targetObjects(u.Targets), milliseconds(u.Timing.RevertAfter), milliseconds(u.Timing.RestartDelay)))
 	if err != nil {
 		s.discardUnlessLost(ctx, s.app.call(pathFileClose, handle), err)
 		return judgedTargets(r, len(u.Targets)), err
 	}
-	return updated(r, len(u.Targets))
+	return updated(r, u)
 }
 
 // needFile makes sure that there is a ConfigurationFile, and that its limits are known.
@@ -86,7 +86,8 @@ func targetObjects(targets []config.UpdateTarget) []*ua.ExtensionObject {
 
 // updated reads the outputs of a CloseAndUpdate that was not Bad: UpdateResults,
 // NewVersion, UpdateId (7.8.5.2).
-func updated(r result, targets int) (*workflow.ConfigurationResult, error) {
+func updated(r result, u workflow.ConfigurationUpdate) (*workflow.ConfigurationResult, error) {
+	targets := len(u.Targets)
 	results, ok := output[[]ua.StatusCode](r, 0)
 	version, _ := output[uint32](r, 1)
 	switch {
@@ -102,6 +103,9 @@ func updated(r result, targets int) (*workflow.ConfigurationResult, error) {
 	for _, st := range results {
 		out.TargetResults = append(out.TargetResults, uint32(st))
 		bad = bad || isBad(st)
+	}
+	if bad && !isBad(r.status) && out.NewVersion != 0 && out.NewVersion != u.VersionToUpdate {
+		return nil, r.unclear("it rejects targets, and has a new version all the same")
 	}
 	if bad {
 		return out, &TargetsRejectedError{Status: r.status, Results: results}

@@ -67,6 +67,12 @@ func TestCloseAndUpdateAnswers(t *testing.T) {
 		r.StatusCode = st
 		return r
 	}
+	newVersion := func(rs []ua.StatusCode) ua.CallMethodResult {
+		return good(rs, uint32(820540801), &ua.GUID{Data4: make([]byte, 8)})
+	}
+	oldVersion := func(rs []ua.StatusCode) ua.CallMethodResult {
+		return good(rs, uint32(820540800), &ua.GUID{Data4: make([]byte, 8)})
+	}
 	for _, c := range []struct {
 		name   string
 		answer ua.CallMethodResult
@@ -80,6 +86,8 @@ func TestCloseAndUpdateAnswers(t *testing.T) {
 		{"version moved", bad(ua.StatusBadInvalidState), workflow.ClassConflict, false},
 		{"transaction", bad(ua.StatusBadTransactionPending), workflow.ClassConflict, false},
 		{"no role", bad(ua.StatusBadUserAccessDenied), workflow.ClassTrust, false},
+		{"Good, bad targets and a new version", newVersion(verdicts), workflow.ClassUnknown, false},
+		{"Good, bad targets and the old version", oldVersion(verdicts), workflow.ClassRejected, true},
 		{"results of another length", rejected(ua.StatusUncertain, verdicts[:1]), workflow.ClassUnknown, false},
 		{"results of another type", good("fine", uint32(1), &ua.GUID{Data4: make([]byte, 8)}), workflow.ClassUnknown, false},
 		{"no UpdateId", good([]ua.StatusCode{0, 0}, uint32(1)), workflow.ClassUnknown, false},
@@ -287,5 +295,46 @@ func TestUpdateIDIsInTextOrder(t *testing.T) {
 	}
 	if got := guid(updateID(g)).String(); !strings.EqualFold(got, g.String()) {
 		t.Errorf("got %s, want %s", got, g)
+	}
+}
+
+// TestUncertainIsNoSuccess: for CloseAndUpdate of the ConfigurationFile alone the
+// specification says what Uncertain means (OPC 10000-12, 7.8.5.2).
+func TestUncertainIsNoSuccess(t *testing.T) {
+	var file, list []byte
+	f := device(&file, &list)
+	uncertain := func([]any) ua.CallMethodResult {
+		r := good(true)
+		r.StatusCode = ua.StatusUncertain
+		return r
+	}
+	const key = "12637/CertificateGroups/DefaultApplicationGroup/TrustList"
+	for _, m := range []string{
+		"12637/ConfigurationFile/ConfirmUpdate", "12637/UpdateCertificate", "12637/ApplyChanges", "12637/CancelChanges",
+		"12637/DeleteCertificate", key + "/CloseAndUpdate", key + "/AddCertificate", key + "/RemoveCertificate",
+	} {
+		f.method(m, uncertain)
+	}
+	s, ctx := f.session(t), t.Context()
+	const group = "DefaultApplicationGroup"
+	for name, do := range map[string]func() error{
+		"ConfirmUpdate":     func() error { return s.ConfirmUpdate(ctx, workflow.UpdateID{1}) },
+		"ApplyChanges":      func() error { return s.ApplyChanges(ctx) },
+		"CancelChanges":     func() error { return s.CancelChanges(ctx) },
+		"DeleteCertificate": func() error { return s.DeleteCertificate(ctx, group, config.TypeRsaSha256) },
+		"AddCertificate":    func() error { return s.AddCertificate(ctx, group, []byte{0x30}) },
+		"RemoveCertificate": func() error { return s.RemoveCertificate(ctx, group, "00", true) },
+		"UpdateCertificate": func() error {
+			_, err := s.UpdateCertificate(ctx, workflow.CertificateUpdate{Group: group, Type: config.TypeRsaSha256})
+			return err
+		},
+		"CloseAndUpdate": func() error {
+			_, err := s.WriteTrustList(ctx, group, workflow.TrustList{Lists: workflow.AllLists})
+			return err
+		},
+	} {
+		if err := do(); workflow.ClassOf(err) != workflow.ClassUnknown || !errors.Is(err, ua.StatusUncertain) {
+			t.Errorf("%s: got %v, want an unknown outcome", name, err)
+		}
 	}
 }

@@ -95,14 +95,19 @@ func (e *TargetsRejectedError) Hint() string {
 func (e *TargetsRejectedError) Class() workflow.Class { return workflow.ClassRejected }
 
 // OutcomeUnknownError says that a request that changes the server was sent, and
-// that its answer was not seen: it may or may not have been carried out.
+// that its answer was not seen, or leaves it open: it may or may not have been
+// carried out.
 type OutcomeUnknownError struct {
-	Method string
-	Err    error
+	Method   string
+	Err      error
+	Answered bool
 }
 
 func (e *OutcomeUnknownError) Error() string {
 	why := e.Err.Error()
+	if e.Answered {
+		return fmt.Sprintf("the answer to %s does not say what came of it, so it may have taken effect: %s", e.Method, why)
+	}
 	if lost, ok := e.Err.(*ConnectError); ok {
 		why = lost.URL + " " + lost.Kind.String() // its stage is the method
 	}
