@@ -2,14 +2,17 @@ package push
 
 import (
 	"context"
+	"errors"
 	"strings"
+
+	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/workflow"
 )
 
 // ReadTrustList is OpenWithMasks, Read and Close (OPC 10000-12, 7.8.2.3). Some
 // servers ignore the mask and return everything.
-func (s *Session) ReadTrustList(ctx context.Context, name string, masks workflow.TrustListMask) (_ workflow.TrustList, err error) {
+func (s *Session) ReadTrustList(ctx context.Context, name string, masks workflow.TrustListMask) (workflow.TrustList, error) {
 	g, err := s.group(ctx, name)
 	if err != nil {
 		return workflow.TrustList{}, err
@@ -20,6 +23,17 @@ func (s *Session) ReadTrustList(ctx context.Context, name string, masks workflow
 	if s.readSize == 0 {
 		s.readSize = bytesPerRoundTrip
 	}
+	for {
+		list, err := s.readList(ctx, g, masks)
+		if errors.Is(err, ua.StatusBadResponseTooLarge) && s.readSize > smallestPiece {
+			s.readSize /= 16 // as in Observe
+			continue
+		}
+		return list, err
+	}
+}
+
+func (s *Session) readList(ctx context.Context, g *group, masks workflow.TrustListMask) (workflow.TrustList, error) {
 	f := g.listFile()
 	open := g.call(pathListOpenWithMasks, uint32(masks))
 	if masks == workflow.AllLists || g.members[pathListOpenWithMasks] == nil {

@@ -247,6 +247,28 @@ func TestObserveResponseTooLarge(t *testing.T) {
 	}
 }
 
+func TestReadTrustListResponseTooLarge(t *testing.T) {
+	want := workflow.TrustList{Lists: workflow.AllLists, TrustedCertificates: [][]byte{bytes.Repeat([]byte("0123456789abcdef"), 1000)}}
+	file, list := []byte("x"), encodeTrustList(want)
+	f := device(&file, &list)
+	f.hook = func(req ua.Request) (ua.Response, error) {
+		if r, ok := req.(*secureconv.CallRequest); ok && len(r.Methods[0].Inputs) == 2 {
+			if n, ok := r.Methods[0].Inputs[1].(int32); ok && n > 8192 {
+				return nil, serviceError(ua.StatusBadResponseTooLarge)
+			}
+		}
+		return nil, nil
+	}
+	got, err := f.session(t).ReadTrustList(t.Context(), "DefaultApplicationGroup", workflow.AllLists)
+	if err != nil || len(got.TrustedCertificates) != 1 || len(got.TrustedCertificates[0]) != 16000 {
+		t.Errorf("got %d certificates, %v; want one of 16000 bytes", len(got.TrustedCertificates), err)
+	}
+	const key = "12637/CertificateGroups/DefaultApplicationGroup/TrustList"
+	if got, want := count(f.called, key+"/Open"), count(f.called, key+"/Close"); got != want {
+		t.Errorf("%d times opened, %d times closed", got, want)
+	}
+}
+
 func count(list []string, s string) (n int) {
 	for _, x := range list {
 		if x == s {
