@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gopcua/opcua/ua"
@@ -174,13 +175,27 @@ func (t *Target) judged(all []*ua.EndpointDescription) (endpoint, error) {
 // judge has the endpoint's certificate judged.
 func (t *Target) judge(e endpoint) error {
 	chain, err := splitChain(e.ServerCertificate)
-	if err == nil {
+	switch {
+	case err != nil:
+	case e.Server.ApplicationURI == "":
+		err = errNamelessServer
+	default:
 		err = t.o.Judge(chain, e.dial.host, e.Server.ApplicationURI)
 	}
 	if err != nil {
 		return &ServerCertificateError{URL: t.at.url, SHA256: fingerprint(e.leaf), Err: err}
 	}
 	return nil
+}
+
+// errNamelessServer: there is nothing to hold the URI in the certificate against.
+var errNamelessServer error = namelessServer{}
+
+type namelessServer struct{}
+
+func (namelessServer) Error() string { return "the server does not say which ApplicationUri it has" }
+func (namelessServer) Hint() string {
+	return "every server has to say it to anybody who asks (OPC 10000-4, 7.2); uapush discover shows what this one says"
 }
 
 // address is where an opc.tcp URL leads.
@@ -192,8 +207,8 @@ type address struct {
 // parseURL takes opc.tcp URLs; the port is 4840 when it is left out (OPC 10000-6, 7.2).
 func parseURL(text string) (address, error) {
 	u, err := url.Parse(text)
-	if err != nil {
-		return address{}, &URLError{URL: text, Why: err.Error()}
+	if err != nil || u.User != nil {
+		return address{}, notAnAddress(text, err)
 	}
 	switch {
 	case u.Scheme != "opc.tcp":
@@ -206,6 +221,15 @@ func parseURL(text string) (address, error) {
 		a.port = "4840"
 	}
 	return a, nil
+}
+
+// notAnAddress says what is wrong with a URL. One with a user in it is not repeated:
+// a password in a URL would be sent in the clear, and be in every record.
+func notAnAddress(text string, err error) error {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		return &URLError{URL: "…" + text[at:], Why: "a user has no place in a URL; there are --user and --password-file"}
+	}
+	return &URLError{URL: text, Why: err.Error()}
 }
 
 // URLError refuses a text that is no opc.tcp URL.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -236,6 +237,20 @@ func TestJudgeRefuses(t *testing.T) {
 	}
 }
 
+// A server that does not say which application it is cannot be held to that, and its
+// certificate is not judged at all.
+func TestNoApplicationURI(t *testing.T) {
+	u := newUpcoming()
+	for _, e := range u.endpoints {
+		e.Server.ApplicationURI = ""
+	}
+	_, err := u.target(t, UserName{Name: "admin", Password: func() ([]byte, error) { return []byte("secret"), nil }}).Open(t.Context())
+	var judged *ServerCertificateError
+	if !errors.As(err, &judged) || judged.Hint() == "" || len(u.dialled) != 1 || u.token != nil {
+		t.Errorf("got %v after %d connections, want a ServerCertificateError after 1", err, len(u.dialled))
+	}
+}
+
 // Proven is told once the server has proven its key, and before the user is named.
 func TestProven(t *testing.T) {
 	u := newUpcoming()
@@ -353,6 +368,19 @@ func TestKeepAlive(t *testing.T) {
 			t.Errorf("got %v, want no Read after Close", f.requests)
 		}
 	})
+}
+
+// TestURLWithPassword: a password in a URL would be sent in the clear, and written
+// into every message and record.
+func TestURLWithPassword(t *testing.T) {
+	judge := func([][]byte, string, string) error { return nil }
+	for _, url := range []string{"opc.tcp://admin:s3cret@plc1:4840", "opc.tcp://s3cret@plc1:4840", "opc.tcp://admin:s3cret@plc1:x", "http://admin:s3cret@plc1", "opc.tcp://admin:s3cret/%@plc1"} {
+		_, err := New(Options{URL: url, Judge: judge, Identity: identities()[0]})
+		var refused *URLError
+		if !errors.As(err, &refused) || refused.Hint() == "" || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: got %v, want a *URLError that does not repeat it", url, err)
+		}
+	}
 }
 
 func TestNewChecks(t *testing.T) {
