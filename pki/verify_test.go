@@ -54,6 +54,17 @@ func TestVerify(t *testing.T) {
 	tampered[len(tampered)-1] ^= 1
 	underSelf := (&pkitest.Authority{Certificate: self.Certificate(t), Key: self.Key}).Issue(t, pkitest.Options{Key: pkitest.Key(5), Name: "below a leaf"})
 
+	// A CA without cRLSign, and what it signs all the same.
+	withoutCRLSign := func(key int) (ca, signing *pkitest.Authority) {
+		ca = pkitest.NewAuthority(t, pkitest.Key(key), "mute", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign })
+		may := *ca.Certificate
+		may.KeyUsage |= x509.KeyUsageCRLSign
+		return ca, &pkitest.Authority{Certificate: &may, Key: ca.Key}
+	}
+	mute, signing := withoutCRLSign(1)
+	_, otherSigning := withoutCRLSign(2)
+	muteLeaf := mute.Issue(t, pkitest.Options{})
+
 	tests := []struct {
 		name   string
 		policy pki.Policy
@@ -117,6 +128,9 @@ func TestVerify(t *testing.T) {
 		{"revoked", with(rootPolicy, func(p *pki.Policy) { p.CRLs = crls(root.CRL(t, leaf.Certificate(t))) }), leaf.Chain, pki.RuleRevoked},
 		{"CA revoked", with(rootPolicy, func(p *pki.Policy) { p.CRLs = crls(root.CRL(t, middle.Certificate)) }), deep.Chain, pki.RuleRevoked},
 		{"revoked in an outdated list", with(rootPolicy, func(p *pki.Policy) { p.CRLs = crls(root.CRLAt(t, time.Now().AddDate(-1, 0, 0), leaf.Certificate(t))) }), leaf.Chain, pki.RuleRevoked},
+		{"list that its CA may not sign", with(pki.Policy{Trusted: certs(mute.Certificate)}, func(p *pki.Policy) { p.CRLs = crls(signing.CRL(t)) }), muteLeaf.Chain, pki.RuleRevocationUnknown},
+		{"revoked in such a list", with(pki.Policy{Trusted: certs(mute.Certificate)}, func(p *pki.Policy) { p.CRLs = crls(signing.CRL(t, muteLeaf.Certificate(t))) }), muteLeaf.Chain, pki.RuleRevocationUnknown},
+		{"such a list of another key", with(pki.Policy{Trusted: certs(mute.Certificate)}, func(p *pki.Policy) { p.CRLs = crls(otherSigning.CRL(t)) }), muteLeaf.Chain, ""},
 		{"list of an impostor", with(rootPolicy, func(p *pki.Policy) { p.CRLs = crls(impostor.CRL(t, leaf.Certificate(t))) }), leaf.Chain, ""},
 		{"no list", with(rootPolicy, func(p *pki.Policy) { p.RequireRevocation = true }), leaf.Chain, pki.RuleRevocationUnknown},
 		{"outdated list", with(rootPolicy, func(p *pki.Policy) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -73,13 +74,22 @@ func (j *judgement) issuerUsage(issuer *x509.Certificate, below int) *Certificat
 }
 
 // revocation looks every certificate up in the CRLs of its issuer. A revoked
-// entry counts even in an outdated CRL; RequireRevocation wants a current one.
+// entry counts even in an outdated CRL; RequireRevocation wants a current one. A CRL
+// that was given and cannot be checked is not passed over: it may name the very
+// certificate.
 func (j *judgement) revocation() *CertificateError {
 	for i, cert := range j.chain[:len(j.chain)-1] {
 		issuer := j.chain[i+1]
 		current := false
+		var useless error
 		for _, crl := range j.CRLs {
-			if !bytes.Equal(crl.RawIssuer, issuer.RawSubject) || crl.CheckSignatureFrom(issuer) != nil {
+			if !bytes.Equal(crl.RawIssuer, issuer.RawSubject) {
+				continue
+			}
+			if err := crl.CheckSignatureFrom(issuer); err != nil {
+				if useless == nil && mayBeOf(crl, issuer, err) {
+					useless = err
+				}
 				continue
 			}
 			current = current || (!j.Time.Before(crl.ThisUpdate) && (crl.NextUpdate.IsZero() || !j.Time.After(crl.NextUpdate)))
@@ -89,9 +99,23 @@ func (j *judgement) revocation() *CertificateError {
 				}
 			}
 		}
+		if useless != nil && !current {
+			return j.fail(RuleRevocationUnknown, cert, "a CRL of "+displayName(issuer.Subject)+" that cannot be checked ("+useless.Error()+")", "")
+		}
 		if j.RequireRevocation && !current {
 			return j.fail(RuleRevocationUnknown, cert, "no current CRL of "+displayName(issuer.Subject), "")
 		}
 	}
 	return nil
+}
+
+// mayBeOf tells a CRL that the issuer may not sign, or not in that way, from one of
+// another CA of the same name.
+func mayBeOf(crl *x509.RevocationList, issuer *x509.Certificate, err error) bool {
+	if len(crl.AuthorityKeyId) > 0 && len(issuer.SubjectKeyId) > 0 && !bytes.Equal(crl.AuthorityKeyId, issuer.SubjectKeyId) {
+		return false
+	}
+	var constraint x509.ConstraintViolationError
+	var insecure x509.InsecureAlgorithmError
+	return errors.As(err, &constraint) || errors.As(err, &insecure) || errors.Is(err, x509.ErrUnsupportedAlgorithm)
 }
