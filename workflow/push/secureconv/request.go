@@ -80,13 +80,14 @@ func (c *Client) write(ctx context.Context, name string, id uint32, body []byte)
 	if ctx.Err() != nil {
 		return nil
 	}
+	c.cfg.Traffic.request(name) // first: the response may be there before send has returned
 	err := c.conv.send("MSG", id, body, ua.StatusBadRequestTooLarge, writeTimeout)
 	var limit *LimitError
 	switch {
 	case err == nil:
-		c.cfg.Traffic.request(name)
 		return nil
 	case errors.As(err, &limit):
+		c.cfg.Traffic.notSent(name)
 		return err
 	}
 	c.writeFailed()

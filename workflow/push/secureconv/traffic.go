@@ -63,6 +63,9 @@ func (t *Traffic) request(service string) {
 	})
 }
 
+// notSent takes a request back.
+func (t *Traffic) notSent(service string) { t.change(func(c *TrafficCount) { c.Requests[service]-- }) }
+
 func (t *Traffic) response(service string) {
 	t.change(func(c *TrafficCount) {
 		if c.Responses == nil {
