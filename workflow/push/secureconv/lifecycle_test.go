@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 
 func TestRefusedAtRenewal(t *testing.T) {
 	server := serverConfig()
-	server.MaxTokenLifetime = 100 * time.Millisecond
+	server.MaxTokenLifetime = time.Second
 	server.Accept = func(o OpenRequest) error {
 		if o.Renew {
 			return ua.StatusBadCertificateRevoked

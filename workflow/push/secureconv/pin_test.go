@@ -75,7 +75,7 @@ func TestPinnedCertificate(t *testing.T) {
 					t.Skip("a first open may have any channel id")
 				}
 				server := serverConfig()
-				server.MaxTokenLifetime = 200 * time.Millisecond
+				server.MaxTokenLifetime = time.Second
 				opens := 0
 				cfg := clientConfig(proxy(t, serve(t, server), nil, func(b []byte) []byte {
 					if string(b[:3]) == "OPN" {

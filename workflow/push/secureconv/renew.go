@@ -110,8 +110,11 @@ func (c *Client) opened(b []byte) error {
 		return err
 	}
 	lifetime := time.Duration(resp.SecurityToken.RevisedLifetime) * time.Millisecond
-	if lifetime <= 0 {
+	switch {
+	case lifetime <= 0:
 		lifetime = c.cfg.Lifetime
+	case lifetime < minLifetime: // nothing but renewals would fit into it
+		return fmt.Errorf("the channel's keys would live for %v, at least %v are needed: %w", lifetime, minLifetime, ua.StatusBadOutOfRange)
 	}
 	t, err := newToken(resp.SecurityToken.TokenID, c.conv.policy, c.conv.mode, o.nonce, resp.ServerNonce, lifetime)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -85,6 +86,27 @@ func TestRenewalUnderLoad(t *testing.T) {
 	})
 	if got := server.Traffic.Snapshot().Requests["OpenSecureChannel"]; got != 14 { // 1, and one every 7.5 s
 		t.Errorf("got %d opens, want 14", got)
+	}
+}
+
+// TestShortLifetime: keys that would have to be renewed all the time are refused at
+// once, not when a renewal comes too late.
+func TestShortLifetime(t *testing.T) {
+	server := serverConfig()
+	server.MaxTokenLifetime = 100 * time.Millisecond
+	server.Traffic = new(Traffic)
+	bubble(t, server, func(t *testing.T, p *pipes) {
+		c, err := newClient(t.Context(), p.dial(), clientConfig("x:1"))
+		if !errors.Is(err, ua.StatusBadOutOfRange) || !strings.Contains(err.Error(), "100ms") {
+			t.Errorf("got %v, want a refusal of 100ms", err)
+		}
+		if err == nil {
+			time.Sleep(time.Minute)
+			c.Close()
+		}
+	})
+	if got := server.Traffic.Snapshot().Requests["OpenSecureChannel"]; got != 1 {
+		t.Errorf("got %d opens, want 1", got)
 	}
 }
 

@@ -21,8 +21,8 @@ const (
 	defaultConnections = 1000
 	defaultHandshake   = 10 * time.Second
 	defaultMaxLifetime = time.Hour
-	minLifetime        = time.Second
-	maxRefusals        = 16 // connections being told that there is no place
+	minLifetime        = time.Second // of a token; a client takes none that is shorter
+	maxRefusals        = 16          // connections being told that there is no place
 	acceptRetries      = 20
 	acceptPause        = 50 * time.Millisecond
 	dismissTime        = 200 * time.Millisecond
