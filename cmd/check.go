@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/uapush/uapush/cmd/internal/view"
 	"github.com/uapush/uapush/workflow"
 	"github.com/uapush/uapush/workflow/health"
 	"github.com/uapush/uapush/workflow/push"
@@ -99,6 +100,9 @@ func (a *app) runCheck(c *cobra.Command, f *checkFlags, args []string, show func
 	s.TryAll = f.tryAll
 	err = a.perform(c.Context(), conn, s, workflow.Examine())
 	d := a.decide(s, err)
+	if err != nil && view.Format(a.global.output) == view.Table {
+		show = a.view().Verdict // what there would be in a table beside it is the error
+	}
 	if err := show(conn.label, d); err != nil {
 		return err
 	}

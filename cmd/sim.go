@@ -57,7 +57,7 @@ as a server in application setup does (OPC 10000-12, G.2).
 	c.Flags().StringVar(&f.admin, "admin", "admin", "name of the user with the SecurityAdmin role")
 	c.Flags().StringVar(&f.passwordFile, "admin-password-file", "", "file with that user's password; made when missing (default in the state folder)")
 	c.Flags().StringArrayVar(&f.trust, "trust", nil, "client certificate, or CA with CRL, to trust; may be repeated")
-	c.Flags().BoolVar(&f.acceptClients, "accept-clients", false, "accept every client certificate until a trust list is written")
+	c.Flags().BoolVar(&f.acceptClients, "accept-clients", false, "accept every client certificate until a trust list is written; the state remembers it")
 	c.Flags().StringArrayVar(&f.faults, "fault", nil, "misbehave: METHOD:KIND, such as CloseAndUpdate:drop-after or ApplyChanges:refuse=0x80AF0000; may be repeated")
 	c.Flags().StringVar(&f.profile, "profile", sim.Profiles()[0], "kind of server, one of those above")
 	c.Flags().DurationVar(&f.downtime, "downtime", 0, "how long it cannot be reached after an update of the configuration (default what the profile has)")
