@@ -42,7 +42,7 @@ func TestReconnect(t *testing.T) {
 		{name: "at once", latest: delay},
 		{name: "slowly", down: 40 * time.Second, latest: delay + window},
 		{name: "never", down: time.Hour, wantErr: true, latest: delay + window},
-		{name: "never, and nothing to confirm", down: time.Hour, noID: true, wantErr: true, latest: delay + time.Minute},
+		{name: "never, and nothing to confirm", down: time.Hour, noID: true, wantErr: true, latest: delay + defaultReconnect},
 		{name: "never, with patience of its own", down: time.Hour, noID: true, within: 10 * time.Second, wantErr: true, latest: delay + 10*time.Second},
 	} {
 		bubble(t, test.name, func(t *testing.T) {

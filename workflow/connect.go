@@ -61,9 +61,14 @@ func (reconnect) Run(ctx context.Context, s *State) error {
 	return s.reopen(ctx, deadline)
 }
 
+// defaultReconnect is longer than a Session lives that the server cut: push asks for
+// a minute, and open62541 has no room for another one until then where it has room
+// for one alone.
+const defaultReconnect = 90 * time.Second
+
 func (s *State) reconnectWithin() time.Duration {
 	if s.ReconnectWithin == 0 {
-		return time.Minute
+		return defaultReconnect
 	}
 	return s.ReconnectWithin
 }

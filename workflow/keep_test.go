@@ -27,12 +27,14 @@ import (
 // kept is a server with one group, whose endpoint shows what its slot holds.
 type kept struct {
 	*server
-	own      []byte // the certificate from before
-	silent   bool   // no GetCertificates
-	stub     bool   // takes trust lists and forgets them
-	merges   bool   // takes what is added to trust lists, and removes nothing
-	stuck    bool   // endpoints go on to show the old certificate
-	plain    bool   // so does an endpoint without security, the last one of the list
+	own      []byte        // the certificate from before
+	silent   bool          // no GetCertificates
+	stub     bool          // takes trust lists and forgets them
+	merges   bool          // takes what is added to trust lists, and removes nothing
+	stuck    bool          // endpoints go on to show the old certificate
+	plain    bool          // so does an endpoint without security, the last one of the list
+	full     time.Duration // no room for another Session after ApplyChanges cut the one there was
+	cut      time.Time
 	accepted [][]byte
 	sent     []CertificateUpdate
 }
@@ -44,6 +46,9 @@ type keptSession struct {
 
 func (k *kept) Open(ctx context.Context) (Session, error) {
 	s, err := k.server.Open(ctx)
+	if err == nil && time.Since(k.cut) < k.full {
+		err = errLost
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +59,11 @@ func (s *keptSession) ServerIdentity() ServerIdentity {
 	id := s.identity
 	id.CertificateSHA256 = pki.Fingerprint(s.slot())
 	return id
+}
+
+func (s *keptSession) ApplyChanges(ctx context.Context) error {
+	s.k.cut = time.Now()
+	return s.session.ApplyChanges(ctx)
 }
 
 func (s *keptSession) slot() []byte { return s.groups["G"].Certificates[config.TypeRsaSha256] }
@@ -282,6 +292,17 @@ func TestUpdateCertificatesFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// open62541 with room for one Session keeps the one that it cut for its timeout.
+func TestUpdateCertificatesOneSession(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.k.full, r.ReconnectWithin = time.Minute+time.Second, 0
+		if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil || !r.Verified {
+			t.Errorf("got %v, verified %v", err, r.Verified)
+		}
+	})
 }
 
 // What the server did and could not answer is found out by looking.

@@ -36,7 +36,8 @@ type State struct {
 	Approve   func(context.Context, plan.Plan) error
 	Observe   Observer
 	Now       func() time.Time // nil is time.Now
-	// ReconnectWithin bounds the wait for a server that needs no confirmation. 0 is a minute.
+	// ReconnectWithin bounds the wait for a server that needs no confirmation. 0 is a minute
+	// and a half.
 	ReconnectWithin time.Duration
 
 	Session      Session                // connect
