@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"slices"
 	"strings"
 
@@ -74,7 +75,14 @@ fingerprints.`,
 			if err != nil {
 				return err
 			}
-			return a.view().TrustLists(found, s.Situation, details)
+			if err := a.view().TrustLists(found, s.Situation, details); err != nil {
+				return err
+			}
+			var refused []error // seen beside the others, and no success
+			for _, g := range found {
+				refused = append(refused, g.Refusal())
+			}
+			return errors.Join(refused...)
 		},
 	}
 	f.register(c)

@@ -77,9 +77,17 @@ func (g Group) unread() error {
 	case g.TrustRead:
 		return nil
 	case g.Unread != nil:
-		return fmt.Errorf("the trust list of %s could not be read: %w", g.Name, g.Unread)
+		return g.Refusal()
 	}
 	return fmt.Errorf("the group %s has no trust list", g.Name)
+}
+
+// Refusal is Unread in a sentence; nil where the server did not refuse.
+func (g Group) Refusal() error {
+	if g.Unread == nil {
+		return nil
+	}
+	return fmt.Errorf("the trust list of %s could not be read: %w", g.Name, g.Unread)
 }
 
 // Selection names groups and types. Without names it is every group for
