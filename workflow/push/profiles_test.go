@@ -177,6 +177,12 @@ func TestCertifyWithoutConfigurationFile(t *testing.T) {
 // renewAt is a run of uapush cert renew --force against a server.
 func renewAt(t *testing.T, server *sim.Server, trustIssuer bool) (*workflow.State, error) {
 	t.Helper()
+	s := renewal(t, server, trustIssuer)
+	return s, workflow.Run(t.Context(), s, workflow.UpdateCertificates())
+}
+
+func renewal(t *testing.T, server *sim.Server, trustIssuer bool) *workflow.State {
+	t.Helper()
 	issuer, err := plan.Certificate("ca", ca().cert.Raw)
 	if err != nil {
 		t.Fatal(err)
@@ -185,16 +191,15 @@ func renewAt(t *testing.T, server *sim.Server, trustIssuer bool) (*workflow.Stat
 	if err != nil {
 		t.Fatal(err)
 	}
-	renewal := keep.Renewal{All: true, Key: keep.ServerKey, Issuers: []plan.Material{issuer}, CRLs: []plan.Material{crl}, TrustIssuer: trustIssuer}
-	s := &workflow.State{
+	r := keep.Renewal{All: true, Key: keep.ServerKey, Issuers: []plan.Material{issuer}, CRLs: []plan.Material{crl}, TrustIssuer: trustIssuer}
+	return &workflow.State{
 		Target: target(t, server), ServerURL: server.URL(), Issuer: testIssuer{t}, ReconnectWithin: 20 * time.Second,
 		Materials: workflow.Materials{Self: client().Chain},
 		Upkeep: workflow.Upkeep{
-			Decide: renewal.Decide,
+			Decide: r.Decide,
 			Reads:  func(keep.Group) workflow.Parts { return workflow.PartTrustList | workflow.PartCertificates },
 		},
 	}
-	return s, workflow.Run(t.Context(), s, workflow.UpdateCertificates())
 }
 
 // TestRenewOnEveryProfile is Update Certificates (OPC 10000-12, 7.7.2) against every
