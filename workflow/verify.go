@@ -14,6 +14,7 @@ import (
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
+	"github.com/uapush/uapush/pki"
 )
 
 // verify opens a Session through the new endpoint and demands the certificate
@@ -137,6 +138,9 @@ func (recheck) Skip(s *State) string {
 }
 
 func (recheck) Run(ctx context.Context, s *State) error {
+	if s.replacedOwn() {
+		s.disconnect(ctx) // only a new Session shows the certificate that the server has now
+	}
 	if err := s.lookAgain(ctx); err != nil {
 		return err
 	}
@@ -149,6 +153,21 @@ func (recheck) Run(ctx context.Context, s *State) error {
 		return &VerifyError{What: "the server accepted the plan, and yet it does not show what was asked for: " + summary(left)}
 	}
 	return nil
+}
+
+// replacedOwn says that the certificate of the Session at hand went out of its slot.
+func (s *State) replacedOwn() bool {
+	for k := range s.slotsFilled {
+		g, chain := s.group(k.group), s.Issued[k]
+		if g == nil || len(chain) == 0 {
+			continue
+		}
+		old := g.Certificates[k.typ]
+		if !bytes.Equal(old, chain[0]) && pki.Fingerprint(old) == s.Reached.CertificateSHA256 {
+			return true
+		}
+	}
+	return false
 }
 
 // lookAgain observes over the Session at hand, or a new one where the server has

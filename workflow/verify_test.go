@@ -143,3 +143,32 @@ func TestPartialErrorHint(t *testing.T) {
 		t.Errorf("without verdicts it is %q, want %q", got, want)
 	}
 }
+
+// The certificate of the Session's own endpoint is seen by a new Session alone.
+func TestReplacedOwn(t *testing.T) {
+	k := slot{"G", config.TypeRsaSha256}
+	old, issued := []byte("old"), []byte("issued")
+	for name, c := range map[string]struct {
+		held    []byte // when the groups were read
+		reached []byte
+		filled  bool
+		want    bool
+	}{
+		"its own":           {old, old, true, true},
+		"another endpoint":  {old, []byte("other"), true, false},
+		"not filled":        {old, old, false, false},
+		"by an earlier run": {issued, issued, true, false},
+		"an empty slot":     {nil, old, true, false},
+	} {
+		s := &State{
+			Reached: ServerIdentity{CertificateSHA256: pki.Fingerprint(c.reached)}, Issued: map[slot][][]byte{k: {issued}}, slotsFilled: map[slot]standing{},
+			Observation: Observation{Groups: []GroupObservation{{Name: "G", Certificates: map[config.NodeID][]byte{config.TypeRsaSha256: c.held}}}},
+		}
+		if c.filled {
+			s.slotsFilled[k] = inForce
+		}
+		if got := s.replacedOwn(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
