@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/uapush/uapush/pki"
 	"github.com/uapush/uapush/pki/pkitest"
@@ -80,13 +81,74 @@ func TestOpenSSLJudgesTheCA(t *testing.T) {
 	}
 }
 
-// request has openssl make a key and a certificate request, DER.
-func (o openssl) request(subject, names string) []byte {
+// What a request asks for beside its names is not heard (OPC 10000-12, 7.9.3); names
+// go in as they are.
+func TestOpenSSLSeesTheProfile(t *testing.T) {
+	o := newOpenSSL(t)
+	ca, _ := newCA(t, plainOptions())
+	csr := o.request("/CN=plc1/O=Plant", "URI:urn:plc1,DNS:plc1,IP:10.0.0.1",
+		"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign", "extendedKeyUsage=codeSigning")
+	chain, err := ca.Issue(t.Context(), csr, pki.Request{ApplicationURI: "urn:plc1", Server: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := o.run("x509", "-in", o.file("leaf.pem", pki.EncodeCertificates(chain[:1])), "-noout", "-text")
+	for _, fragment := range []string{
+		"URI:urn:plc1, DNS:plc1, IP Address:10.0.0.1", "CA:FALSE", "TLS Web Server Authentication, TLS Web Client Authentication\n",
+		"Digital Signature, Non Repudiation, Key Encipherment, Data Encipherment\n", "Authority Key Identifier", "Subject Key Identifier", "sha256WithRSAEncryption",
+	} {
+		if !strings.Contains(text, fragment) {
+			t.Errorf("%q is missing in\n%s", fragment, text)
+		}
+	}
+	if strings.Contains(text, "Code Signing") || strings.Contains(text, "Certificate Sign") {
+		t.Errorf("the request's wishes were heard:\n%s", text)
+	}
+}
+
+// RFC 5280, 5.2.3 and 5.3.1: number, nextUpdate, authorityKeyIdentifier, reasons.
+func TestOpenSSLReadsTheCRL(t *testing.T) {
+	o := newOpenSSL(t)
+	options := plainOptions()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	options.Now = func() time.Time { return now }
+	ca, _ := newCA(t, options)
+	reasons := append(pki.RevocationReasons(), "")
+	for _, reason := range reasons {
+		chain := must(ca.Issue(t.Context(), pkitest.Request(t, pkitest.Options{}), pki.Request{ApplicationURI: signerURI, Server: true}))
+		if err := ca.RevokeFor(t.Context(), pkitest.Parse(t, chain[0]).SerialNumber.Text(16), reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := ca.RevokeFor(t.Context(), "1", "certificateHold"); err == nil {
+		t.Error("a reason that can be taken back is taken")
+	}
+	text, _ := o.run("crl", "-in", o.file("crl.pem", crlPEM(must(ca.CRL(t.Context())))), "-noout", "-text")
+	for _, fragment := range []string{
+		"Version 2", "sha256WithRSAEncryption", "Next Update: Apr  2 03:04:05 2026 GMT", "X509v3 CRL Number: \n                7\n", "Authority Key Identifier",
+		"Key Compromise", "Affiliation Changed", "Superseded", "Cessation Of Operation", "Privilege Withdrawn",
+	} {
+		if !strings.Contains(text, fragment) {
+			t.Errorf("%q is missing in\n%s", fragment, text)
+		}
+	}
+	if got := strings.Count(text, "Serial Number:"); got != len(reasons) {
+		t.Errorf("%d certificates are revoked, want %d", got, len(reasons))
+	}
+}
+
+// request has openssl make a key and a certificate request, DER, with further
+// extensions where they are given.
+func (o openssl) request(subject, names string, extensions ...string) []byte {
 	o.t.Helper()
 	path := filepath.Join(o.dir, "request.der")
 	config := o.file("request.cnf", []byte("[req]\ndistinguished_name=dn\n[dn]\n"))
-	output, content := o.run("req", "-new", "-newkey", "rsa:2048", "-nodes", "-config", config, "-keyout", filepath.Join(o.dir, "request.key"),
-		"-subj", subject, "-addext", "subjectAltName="+names, "-outform", "DER", "-out", path)
+	arguments := []string{"req", "-new", "-newkey", "rsa:2048", "-nodes", "-config", config, "-keyout", filepath.Join(o.dir, "request.key"),
+		"-subj", subject, "-addext", "subjectAltName=" + names, "-outform", "DER", "-out", path}
+	for _, extension := range extensions {
+		arguments = append(arguments, "-addext", extension)
+	}
+	output, content := o.run(arguments...)
 	if !content {
 		o.t.Fatal("openssl req:", output)
 	}
