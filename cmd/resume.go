@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -275,7 +276,11 @@ func (a *app) unfinishedRun(args []string) (journal.Run, error) {
 	case len(found) == 0:
 		return journal.Run{}, usage("uapush runs lists where runs stand", "no run is unfinished")
 	}
-	return journal.Run{}, errors.Join(err, usage("name one of them: uapush runs lists them", "%d runs are unfinished", len(found)))
+	var hints []string
+	for _, r := range found {
+		hints = append(hints, r.ID+", "+r.Command+" on "+r.Server)
+	}
+	return journal.Run{}, errors.Join(err, usage("name one of them:\n"+strings.Join(hints, "\n"), "%d runs are unfinished", len(found)))
 }
 
 // reopenRecording goes on with the record of a run.

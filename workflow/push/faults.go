@@ -1,6 +1,7 @@
 package push
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,6 +45,9 @@ func (k ConnectKind) String() string {
 }
 
 func (e *ConnectError) Error() string {
+	if e.Kind == Timeout && errors.Is(e.Err, context.DeadlineExceeded) && hintOf(e.Err) == "" { // which says no more
+		return fmt.Sprintf("%s: %s %v", e.Stage, e.URL, e.Kind)
+	}
 	why := e.Err
 	var op *net.OpError
 	if errors.As(e.Err, &op) { // which says itself that it was connecting
@@ -57,6 +61,9 @@ func (e *ConnectError) Class() workflow.Class { return workflow.ClassNetwork }
 
 // Hint tells what to check.
 func (e *ConnectError) Hint() string {
+	if h := hintOf(e.Err); h != "" && e.Kind == Timeout {
+		return h // that of the operator's own deadline
+	}
 	switch e.Kind {
 	case Unreachable:
 		return "check the host name and the network"

@@ -148,6 +148,11 @@ func TestFailure(t *testing.T) {
 		t.Errorf("it is %q, want %q", b.String(), want)
 	}
 	b.Reset()
+	NewText(&b, 0, false).Failure("wrong", "look\nand go on")
+	if got, want := b.String(), "uapush: wrong\nhint: look\nhint: and go on\n"; got != want {
+		t.Errorf("several hints are\n%s\nwant\n%s", got, want)
+	}
+	b.Reset()
 	NewText(&b, 0, true).Failure("wrong", "")
 	if want := red + "uapush:" + reset + " wrong\n"; b.String() != want {
 		t.Errorf("it is %q, want %q", b.String(), want)

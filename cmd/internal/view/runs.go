@@ -70,6 +70,9 @@ func (v View) Runs(runs []RunSummary) error {
 }
 
 func (r RunSummary) note() string {
+	if !r.Deadline.IsZero() && r.State.Unfinished() && time.Now().After(r.Deadline) {
+		return "the server was to take the update back at " + r.Deadline.Local().Format(time.TimeOnly)
+	}
 	if !r.Deadline.IsZero() && r.State.Unfinished() {
 		return "the server takes the update back at " + r.Deadline.Local().Format(time.TimeOnly)
 	}

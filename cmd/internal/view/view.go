@@ -118,8 +118,11 @@ const mostFailure = 12 << 10
 // Failure prints an error and, below it, what to do about it.
 func (t *Text) Failure(message, hint string) {
 	t.Line("%s %s", t.paint(red, "uapush:"), strings.TrimRight(cleanLines(message), "\n"))
-	if hint != "" {
-		t.Line("%s %s", t.paint(yellow, "hint:"), cleanLines(hint))
+	if hint == "" {
+		return
+	}
+	for line := range strings.SplitSeq(cleanLines(hint), "\n") {
+		t.Line("%s %s", t.paint(yellow, "hint:"), line)
 	}
 }
 
