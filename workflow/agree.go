@@ -121,6 +121,9 @@ func (s *State) slotDiffers(c upkeep.SlotChange, now upkeep.Situation, session C
 		return ""
 	}
 	for _, e := range session.Endpoints() {
+		if t, ok := typeShown(e, g.Types); ok && t != c.Type {
+			continue
+		}
 		if e.Secured() && bytes.Equal(e.Certificate, c.Old) {
 			return "its endpoint " + e.URL + " still shows the old certificate of " + name
 		}

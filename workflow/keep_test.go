@@ -32,6 +32,7 @@ type kept struct {
 	stub     bool          // takes trust lists and forgets them
 	merges   bool          // takes what is added to trust lists, and removes nothing
 	stuck    bool          // endpoints go on to show the old certificate
+	aged     bool          // so does an endpoint with an old policy, whose type is RsaMin
 	plain    bool          // so does an endpoint without security, the last one of the list
 	full     time.Duration // no room for another Session after ApplyChanges cut the one there was
 	cut      time.Time
@@ -91,6 +92,10 @@ func (s *keptSession) Endpoints() []EndpointCertificate {
 		shown = s.k.own
 	}
 	all := []EndpointCertificate{{URL: "opc.tcp://test:4840", SecurityMode: config.ModeSignAndEncrypt, Certificate: shown}}
+	if s.k.aged {
+		all = append(all, EndpointCertificate{
+			URL: "opc.tcp://test:4840", SecurityPolicyURI: "http://opcfoundation.org/UA/SecurityPolicy#Basic256", SecurityMode: config.ModeSign, Certificate: s.k.own})
+	}
 	if s.k.plain {
 		all = append(all, EndpointCertificate{URL: "opc.tcp://test:4840", SecurityMode: config.ModeNone, Certificate: s.k.own})
 	}
@@ -224,7 +229,7 @@ func newKept(t *testing.T) *keptRig {
 		Observe: func(e Event) error { r.events = append(r.events, e); return nil },
 		Accept:  func(der []byte) { k.accepted = append(k.accepted, der); k.calls = append(k.calls, "Accept") },
 		Upkeep: Upkeep{
-			Decide: upkeep.Renewal{All: true, Key: upkeep.ServerKey, Issuers: []plan.Material{issuers}, CRLs: []plan.Material{crl}}.Decide,
+			Decide: upkeep.Renewal{All: true, Selection: upkeep.Selection{Types: []config.NodeID{config.TypeRsaSha256}}, Key: upkeep.ServerKey, Issuers: []plan.Material{issuers}, CRLs: []plan.Material{crl}}.Decide,
 			Reads:  func(upkeep.Group) Parts { return PartTrustList | PartCertificates },
 		},
 	}
@@ -417,14 +422,19 @@ func TestRemoveSingly(t *testing.T) {
 // Without GetCertificates the endpoints say what the slot holds; not one without
 // security, of which open62541 never changes the certificate.
 func TestSlotFromEndpoints(t *testing.T) {
-	for name, c := range map[string]struct{ silent, plain bool }{
+	for name, c := range map[string]struct{ silent, plain, aged bool }{
+		"an old policy":                    {aged: true},
+		"shown only, an old policy":        {silent: true, aged: true},
 		"shown only":                       {silent: true},
 		"one without security":             {plain: true},
 		"shown only, one without security": {silent: true, plain: true},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			r := newKept(t)
-			r.k.silent, r.k.plain = c.silent, c.plain
+			r.k.silent, r.k.plain, r.k.aged = c.silent, c.plain, c.aged
+			if c.aged {
+				r.k.groups["G"].Types = []config.NodeID{config.TypeRsaMin, config.TypeRsaSha256}
+			}
 			if err := Run(t.Context(), r.State, UpdateCertificates()); err != nil {
 				t.Fatal(err)
 			}

@@ -98,18 +98,29 @@ func inferSlots(groups []upkeep.Group, endpoints []EndpointCertificate) {
 	}
 	only.Certificates = map[config.NodeID][]byte{}
 	for _, e := range endpoints {
-		cert, err := pki.ReadCertificate(e.Certificate)
-		if err != nil || !e.Secured() {
-			continue
-		}
-		i := slices.IndexFunc(only.Types, func(t config.NodeID) bool { return t != config.TypeRsaMin && upkeep.Fits(cert, t) })
-		if i < 0 {
-			i = slices.IndexFunc(only.Types, func(t config.NodeID) bool { return upkeep.Fits(cert, t) })
-		}
-		if i >= 0 {
-			only.Certificates[only.Types[i]] = e.Certificate
+		if t, ok := typeShown(e, only.Types); ok {
+			only.Certificates[t] = e.Certificate
 		}
 	}
+}
+
+// typeShown says which of the types of a group the certificate of an endpoint is of.
+// Where the group has RsaMin beside others, it is that of the old policies alone (OPC
+// 10000-12, 7.8.4), which open62541 may have with another certificate.
+func typeShown(e EndpointCertificate, types []config.NodeID) (config.NodeID, bool) {
+	cert, err := pki.ReadCertificate(e.Certificate)
+	if err != nil || !e.Secured() {
+		return "", false
+	}
+	old := config.PolicyName(e.SecurityPolicyURI) == "Basic256" || config.PolicyName(e.SecurityPolicyURI) == "Basic128Rsa15"
+	i := slices.IndexFunc(types, func(t config.NodeID) bool { return old == (t == config.TypeRsaMin) && upkeep.Fits(cert, t) })
+	if i < 0 {
+		i = slices.IndexFunc(types, func(t config.NodeID) bool { return upkeep.Fits(cert, t) })
+	}
+	if i < 0 {
+		return "", false
+	}
+	return types[i], true
 }
 
 // decide turns what was read into Work, and checks what can be checked before
