@@ -196,13 +196,15 @@ func (j *judgement) validity() *CertificateError {
 	return nil
 }
 
+// ForHost says whether a certificate is for a host name or an address. Several
+// stacks write an address as a dNSName.
+func ForHost(cert *x509.Certificate, host string) bool {
+	return cert.VerifyHostname(host) == nil || net.ParseIP(host) != nil && slices.Contains(cert.DNSNames, host)
+}
+
 func (j *judgement) host() *CertificateError {
 	host := strings.TrimSuffix(strings.TrimPrefix(j.Host, "["), "]")
-	if host == "" || j.leaf.VerifyHostname(host) == nil {
-		return nil
-	}
-	// Several stacks write their address as a dNSName.
-	if net.ParseIP(host) != nil && slices.Contains(j.leaf.DNSNames, host) {
+	if host == "" || ForHost(j.leaf, host) {
 		return nil
 	}
 	var names []string

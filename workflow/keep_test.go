@@ -445,6 +445,21 @@ func TestSlotFromEndpoints(t *testing.T) {
 	}
 }
 
+// S2OPC has one status for a key that it does not have and for a CA that is known as
+// an issuer only.
+func TestOwnTrustMaybe(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		r := newKept(t)
+		r.k.faults = []fault{{call: "UpdateCertificate", n: 1, err: refusal(ua.StatusBadSecurityChecksFailed)}}
+		err := Run(t.Context(), r.State, UpdateCertificates())
+		var own *OwnTrustError
+		if !errors.As(err, &own) || !strings.Contains(own.Error(), "may want to trust the CA") ||
+			!strings.Contains(own.Hint(), "--trust-issuer") || !strings.Contains(own.Hint(), "the key is not the server's") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // A certificate that was not announced is not written, nor is anything else.
 func TestUnlistedIssuer(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {

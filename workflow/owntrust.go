@@ -20,8 +20,16 @@ type OwnTrustError struct {
 }
 
 func (e *OwnTrustError) Error() string {
-	return fmt.Sprintf("%v; the trust list of %s has %s among the issuers, and this server wants to trust the CA of its own certificate", e.Err, e.Group, e.Issuer)
+	wants := "wants"
+	if !e.certain() {
+		wants = "may want"
+	}
+	return fmt.Sprintf("%v; the trust list of %s has %s among the issuers, and this server %s to trust the CA of its own certificate", e.Err, e.Group, e.Issuer, wants)
 }
+
+// certain is what S2OPC is not: its status can be about the key as well.
+func (e *OwnTrustError) certain() bool { return errors.Is(e.Err, ua.StatusBadCertificateUntrusted) }
+
 func (e *OwnTrustError) Unwrap() error { return e.Err }
 
 // Hint names the way to mean it.
@@ -30,12 +38,16 @@ func (e *OwnTrustError) Hint() string {
 	if e.Planned {
 		how = "name the CA under trust.trusted of the group in the manifest, to put it"
 	}
-	return how + " among the trusted certificates of " + e.Group + ", which lets in every client that the CA has certified; it is shown before it is done"
+	how += " among the trusted certificates of " + e.Group + ", which lets in every client that the CA has certified; it is shown before it is done"
+	if !e.certain() {
+		how += ". Or the key is not the server's: a newer signing request takes the place of an older one"
+	}
+	return how
 }
 
 // ownTrust explains why a server refused a certificate for a slot.
 func ownTrust(err error, leaf []byte, list plan.TrustList, planned bool) error {
-	if !errors.Is(err, ua.StatusBadCertificateUntrusted) {
+	if !errors.Is(err, ua.StatusBadCertificateUntrusted) && !errors.Is(err, ua.StatusBadSecurityChecksFailed) {
 		return err
 	}
 	issuer := upkeep.IssuerOnly(leaf, list)

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/workflow"
 )
+
+// keyMaking is what a small device may need for an RSA key; S2OPC needed more than
+// ten seconds on a busy machine.
+const keyMaking = time.Minute
 
 // CreateSigningRequest returns a PKCS#10 request, DER (OPC 10000-12, 7.10.10).
 // The group is always named by its own NodeId: several servers refuse the null
@@ -18,6 +23,9 @@ func (s *Session) CreateSigningRequest(ctx context.Context, r workflow.SigningRe
 	g, slot, err := s.slot(ctx, r.Group, r.Type)
 	if err != nil {
 		return nil, err
+	}
+	if r.RegenerateKey {
+		ctx = patient(ctx, keyMaking)
 	}
 	done, err := s.do(ctx, s.app.call(pathCreateSigningRequest, g.id, slot, r.Subject, r.RegenerateKey, r.Nonce))
 	var gone *ConnectError

@@ -180,6 +180,19 @@ func TestSigningRequestLost(t *testing.T) {
 	}
 }
 
+// A key takes its time on a small device.
+func TestPatience(t *testing.T) {
+	for newKey, want := range map[bool]time.Duration{false: 5 * time.Second, true: keyMaking} {
+		var file, list []byte
+		f := device(&file, &list)
+		f.method("12637/CreateSigningRequest", func([]any) ua.CallMethodResult { return good([]byte{0x30, 0}) })
+		_, err := f.session(t).CreateSigningRequest(t.Context(), workflow.SigningRequest{Group: "DefaultApplicationGroup", Type: config.TypeRsaSha256, RegenerateKey: newKey})
+		if err != nil || f.waited > want || f.waited < want-time.Second {
+			t.Errorf("new key %v: %v, it may take %v, want %v", newKey, err, f.waited, want)
+		}
+	}
+}
+
 // Nothing is unknown about a request that was never sent.
 func TestNotSent(t *testing.T) {
 	f := newFake()

@@ -26,7 +26,8 @@ type fake struct {
 	methods  map[string]func(in []any) ua.CallMethodResult
 	hook     func(req ua.Request) (ua.Response, error)
 	requests []string
-	called   []string // methods, in order
+	waited   time.Duration // the longest that a request may take
+	called   []string      // methods, in order
 	done     chan struct{}
 	err      error
 }
@@ -82,6 +83,9 @@ func (f *fake) Close() error          { return nil }
 func (f *fake) Send(ctx context.Context, req ua.Request) (ua.Response, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if until, ok := ctx.Deadline(); ok {
+		f.waited = max(f.waited, time.Until(until))
+	}
 	f.requests = append(f.requests, strings.TrimPrefix(fmt.Sprintf("%T", req), "*ua."))
 	if f.hook != nil {
 		if resp, err := f.hook(req); resp != nil || err != nil {

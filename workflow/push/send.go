@@ -45,7 +45,7 @@ func (s *Session) send(ctx context.Context, op string, req ua.Request) (resp ua.
 		token = ua.NewTwoByteNodeID(0)
 	}
 	req.SetHeader(header(token))
-	wait, cancel := context.WithTimeout(ctx, s.timeout)
+	wait, cancel := context.WithTimeout(ctx, max(s.timeout, patience(ctx)))
 	defer cancel()
 	s.used.Store(time.Now().UnixNano())
 	resp, err = s.ch.Send(wait, req)
@@ -54,6 +54,18 @@ func (s *Session) send(ctx context.Context, op string, req ua.Request) (resp ua.
 	}
 	unknown, err = s.sendError(ctx, op, err)
 	return nil, unknown, err
+}
+
+// patient lets the requests of a context take longer than others.
+func patient(ctx context.Context, least time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey{}, least)
+}
+
+type patienceKey struct{}
+
+func patience(ctx context.Context) time.Duration {
+	least, _ := ctx.Value(patienceKey{}).(time.Duration)
+	return least
 }
 
 // sendError says what became of a request that got no answer, or a fault.

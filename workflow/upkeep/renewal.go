@@ -332,7 +332,7 @@ func lost(url string, old []byte, cert *x509.Certificate) string {
 		return ""
 	}
 	before, err := pki.ReadCertificate(old)
-	if err != nil || before.VerifyHostname(u.Hostname()) != nil || cert.VerifyHostname(u.Hostname()) == nil {
+	if err != nil || !pki.ForHost(before, u.Hostname()) || pki.ForHost(cert, u.Hostname()) {
 		return ""
 	}
 	return u.Hostname()

@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"crypto/x509"
 	"errors"
 	"slices"
 	"testing"
@@ -132,6 +133,7 @@ func TestInstallation(t *testing.T) {
 		"not yet valid":  {ca.Issue(t, pkitest.Options{NotBefore: time.Now().Add(time.Hour)}).Chain, known, "validity"},
 		"short key":      {pkitest.Application(t, pkitest.Options{Key: pkitest.ShortKey(), Change: short}).Chain, known, "type"},
 		"another host":   {ca.Issue(t, pkitest.Options{Hosts: []string{"localhost", "192.0.2.1"}}).Chain, known, "hostName"},
+		"address as DNS": {ca.Issue(t, pkitest.Options{Change: func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{"127.0.0.1"}, nil }}).Chain, known, ""},
 		"no host":        {ca.Issue(t, pkitest.Options{Hosts: []string{}}).Chain, known, "hostName"},
 		"unknown issuer": {good.Chain, plan.TrustList{}, "chain"},
 	} {
