@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -110,6 +111,15 @@ func TestAuthorityCurrent(t *testing.T) {
 		t.Errorf("no CRL of the root: got %v", err)
 	}
 	a = must(pki.InstallCA(t.Context(), dir, pki.Bundle{CRLs: []*x509.RevocationList{pkitest.ParseCRL(t, root.CRL(t))}}, o))
+	own := filepath.Join(dir, pki.CARevocationFile)
+	saved := must(os.ReadFile(own))
+	if err := os.Remove(own); err != nil { // as after a crash while it was installed
+		t.Fatal(err)
+	}
+	if err := must(pki.ReadAuthority(dir)).Current(time.Now()); !errors.Is(err, pki.ErrNoCRL) {
+		t.Errorf("no CRL of its own: got %v", err)
+	}
+	write(t, own, saved)
 	for days, want := range map[int]error{0: nil, 40: pki.ErrOutdatedCRL, 100: pki.ErrOutdatedCRL, 6 * 365: pki.ErrExpired} {
 		err := a.Current(time.Now().AddDate(0, 0, days))
 		var file *pki.FileError

@@ -75,6 +75,22 @@ func FuzzParseLedger(f *testing.F) {
 	})
 }
 
+// A full ledger takes no certificate and still takes revocations.
+func TestLedgerFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), CALedgerFile)
+	err := appendLedger(path, maxIssued-10, LedgerRecord{Event: EventIssued, Serial: "1"})
+	var file *FileError
+	if !errors.Is(err, ErrLedgerFull) || !errors.As(err, &file) || file.Hint() == "" || !missing(path) {
+		t.Errorf("got %v, want %v with a hint and no file", err, ErrLedgerFull)
+	}
+	if err := appendLedger(path, maxIssued-10, LedgerRecord{Event: EventRevoked, Serial: "1"}); err != nil {
+		t.Error("revoke:", err)
+	}
+	if err := appendLedger(path, maxLedger-10, LedgerRecord{Event: EventRevoked, Serial: "1"}); !errors.Is(err, ErrLedgerFull) {
+		t.Errorf("beyond what is read: got %v, want %v", err, ErrLedgerFull)
+	}
+}
+
 func TestRevocations(t *testing.T) {
 	records, _, err := parseLedger([]byte(`{"event":"crl","time":"2026-01-01T00:00:00Z","number":7}
 {"event":"revoked","time":"2026-01-01T00:00:00Z","serial":"ff"}

@@ -3,11 +3,9 @@ package pki_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -112,25 +110,6 @@ func TestIssueSinceOldLedger(t *testing.T) {
 	}
 	if got := issuances(must(ca.Records())); got != 2 {
 		t.Errorf("the ledger has %d issuances, want the old one and one more", got)
-	}
-}
-
-// A full ledger takes no certificate and still takes revocations.
-func TestLedgerFull(t *testing.T) {
-	ca, dir := newCA(t, plainOptions())
-	csr := pkitest.Request(t, pkitest.Options{})
-	r := pki.Request{ApplicationURI: signerURI}
-	leaf := pkitest.Parse(t, must(ca.Issue(t.Context(), csr, r))[0])
-	path := filepath.Join(dir, pki.CALedgerFile)
-	line := `{"event":"crl","time":"2026-01-01T00:00:00Z","number":1,"subject":"` + strings.Repeat("x", 1<<20) + "\"}\n"
-	write(t, path, append(must(os.ReadFile(path)), strings.Repeat(line, 64)...))
-	_, err := ca.Issue(t.Context(), csr, r)
-	var file *pki.FileError
-	if !errors.Is(err, pki.ErrLedgerFull) || !errors.As(err, &file) || file.Hint() == "" {
-		t.Errorf("got %v, want %v with a hint", err, pki.ErrLedgerFull)
-	}
-	if err := ca.Revoke(t.Context(), leaf.SerialNumber.Text(16)); err != nil {
-		t.Error("revoke:", err)
 	}
 }
 
