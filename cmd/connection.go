@@ -49,6 +49,7 @@ func (f *connectionFlags) register(c *cobra.Command) {
 	f.set.StringVar(&f.application, "application", "", "ApplicationUri or NodeId of a managed application, when it is not the server itself")
 	f.set.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")
 	f.set.DurationVar(&f.deadline, "deadline", 0, "longest time for the whole run (default none)")
+	inSection(f.set, connectionSection)
 	c.Flags().AddFlagSet(f.set)
 }
 

@@ -46,6 +46,7 @@ func (a *app) overFleet(c *cobra.Command, k kind) *cobra.Command {
 	if k != reads {
 		set.IntVar(&f.maxFailures, "max-failures", 0, "with --all or --select, how many servers may fail before no further one is begun; then the exit code is 9")
 	}
+	inSection(set, fleetSection)
 	c.Flags().AddFlagSet(set)
 	one := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {

@@ -59,6 +59,7 @@ confirms it, and fills trust lists and certificate slots.`,
 	f.BoolVarP(&a.global.verbose, "verbose", "v", false, "say more on stderr: what is skipped and why, and what happens on the wire")
 	f.StringVar(&a.global.state, "state", "", "folder for pins, the client's identity and the certificate authority (default $XDG_STATE_HOME/uapush)")
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(a.usageFunc)
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(view.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
 		a.overFleet(a.planCommand(), reads), a.overFleet(a.applyCommand(), changes), a.showCommand(),
