@@ -43,8 +43,9 @@ type TrustList struct {
 
 // TrustListActions leaves of wants what the TrustLists lack. Certificates are
 // the same when their bytes are; an issuer that is trusted need not be listed as
-// an issuer as well. A CRL is not needed where one of the same issuer is there
-// that is as new: by CRL number, else by thisUpdate. A group without a TrustList
+// an issuer as well. A CRL is not needed where one of the same issuer is there, in
+// the list that has the issuer, that is as new: by CRL number, else by thisUpdate. A
+// group without a TrustList
 // in have lacks everything. Wants for one group are put together.
 func TrustListActions(wants []TrustListAction, have []TrustList) []TrustListAction {
 	var out []TrustListAction
@@ -54,7 +55,6 @@ func TrustListActions(wants []TrustListAction, have []TrustList) []TrustListActi
 			list = have[i]
 		}
 		a := TrustListAction{Group: group}
-		crls := parseCRLs(slices.Concat(list.TrustedCRLs, list.IssuerCRLs))
 		var wanted []Material
 		for _, w := range wants {
 			if w.Group != group {
@@ -62,12 +62,13 @@ func TrustListActions(wants []TrustListAction, have []TrustList) []TrustListActi
 			}
 			a.Trusted = addMissing(a.Trusted, w.Trusted, list.Trusted)
 			a.Issuers = addMissing(a.Issuers, w.Issuers, slices.Concat(list.Issuers, list.Trusted))
-			wanted = addMissing(wanted, w.CRLs, slices.Concat(list.TrustedCRLs, list.IssuerCRLs))
+			wanted = addMissing(wanted, w.CRLs, nil)
 		}
 		a.Issuers = slices.DeleteFunc(a.Issuers, func(m Material) bool { return contains(a.Trusted, m.DER) })
 		for i, m := range wanted {
 			others := slices.Delete(slices.Clone(wanted), i, i+1)
-			if !superseded(m.DER, crls) && !replacedByNewer(m.DER, others) {
+			trusted, issuers := missingCRLs(list, a, []Material{m})
+			if len(trusted)+len(issuers) > 0 && !replacedByNewer(m.DER, others) {
 				a.CRLs = append(a.CRLs, m)
 			}
 		}

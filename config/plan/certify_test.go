@@ -93,8 +93,15 @@ func TestTrustListActions(t *testing.T) {
 		want  []TrustListAction
 	}{
 		{"a new group lacks everything", []TrustListAction{g(one(ca), one(other), one(older))}, nil, []TrustListAction{g(one(ca), one(other), one(older))}},
-		{"everything is there", []TrustListAction{g(one(ca), one(other), one(older))},
-			[]TrustList{{Group: "g", Trusted: der(ca), Issuers: der(other), IssuerCRLs: der(older)}}, nil},
+		{"everything is there", []TrustListAction{g(one(ca), one(other), one(older, ofOther))},
+			[]TrustList{{Group: "g", Trusted: der(ca), Issuers: der(other), TrustedCRLs: der(older), IssuerCRLs: der(ofOther)}}, nil},
+		{"a CRL of a trusted CA is among those of issuers", []TrustListAction{g(one(ca), nil, one(older))},
+			[]TrustList{{Group: "g", Trusted: der(ca), IssuerCRLs: der(older)}}, []TrustListAction{g(nil, nil, one(older))}},
+		{"an issuer becomes trusted", []TrustListAction{g(one(ca), nil, one(older))},
+			[]TrustList{{Group: "g", Issuers: der(ca), IssuerCRLs: der(older)}}, []TrustListAction{g(one(ca), nil, one(older))}},
+		{"in both, with a CRL in both", []TrustListAction{g(one(ca), nil, one(older))},
+			[]TrustList{{Group: "g", Trusted: der(ca), Issuers: der(ca), TrustedCRLs: der(older), IssuerCRLs: der(newer)}}, nil},
+		{"a CRL whose CA is in neither", []TrustListAction{g(nil, nil, one(older))}, []TrustList{{Group: "g", IssuerCRLs: der(older)}}, nil},
 		{"that of another group does not count", []TrustListAction{g(one(ca), nil, nil)}, []TrustList{{Group: "h", Trusted: der(ca)}}, []TrustListAction{g(one(ca), nil, nil)}},
 		{"one is missing", []TrustListAction{g(one(ca, other), nil, nil)}, []TrustList{{Group: "g", Trusted: der(ca)}}, []TrustListAction{g(one(other), nil, nil)}},
 		{"an issuer is not trusted", []TrustListAction{g(one(ca), nil, nil)}, []TrustList{{Group: "g", Issuers: der(ca)}}, []TrustListAction{g(one(ca), nil, nil)}},
@@ -165,10 +172,27 @@ func TestExtend(t *testing.T) {
 	ca, other := testCA().material(t), otherCA().material(t)
 	older, newer := testCA().crl(t, 1, epoch), testCA().crl(t, 2, epoch)
 	ofOther := otherCA().crl(t, 1, epoch)
-	have := TrustList{Group: "g", Trusted: ders([]Material{ca}), TrustedCRLs: ders([]Material{older})}
-	got := Extend(have, TrustListAction{Group: "g", Issuers: []Material{other}, CRLs: []Material{newer, ofOther}})
-	want := TrustList{Group: "g", Issuers: ders([]Material{other}), TrustedCRLs: ders([]Material{newer}), IssuerCRLs: ders([]Material{ofOther})}
-	if text(got) != text(want) {
-		t.Errorf("extended %s, want %s", text(got), text(want))
+	der := func(m ...Material) [][]byte { return ders(m) }
+	for _, tt := range []struct {
+		name   string
+		have   TrustList
+		action TrustListAction
+		want   TrustList
+	}{
+		{"each where its CA is", TrustList{Trusted: der(ca), TrustedCRLs: der(older)},
+			TrustListAction{Issuers: []Material{other}, CRLs: []Material{newer, ofOther}},
+			TrustList{Issuers: der(other), TrustedCRLs: der(newer), IssuerCRLs: der(ofOther)}},
+		{"an issuer becomes trusted", TrustList{Issuers: der(ca), IssuerCRLs: der(older)},
+			TrustListAction{Trusted: []Material{ca}, CRLs: []Material{older}},
+			TrustList{Trusted: der(ca), TrustedCRLs: der(older)}},
+		{"a CA in both lists", TrustList{Trusted: der(ca), Issuers: der(ca), TrustedCRLs: der(older), IssuerCRLs: der(older)},
+			TrustListAction{CRLs: []Material{newer}},
+			TrustList{TrustedCRLs: der(newer), IssuerCRLs: der(newer)}},
+		{"a CA in neither", TrustList{}, TrustListAction{CRLs: []Material{newer}}, TrustList{TrustedCRLs: der(newer)}},
+	} {
+		tt.have.Group, tt.action.Group, tt.want.Group = "g", "g", "g"
+		if got := Extend(tt.have, tt.action); text(got) != text(tt.want) {
+			t.Errorf("%s: extended %s, want %s", tt.name, text(got), text(tt.want))
+		}
 	}
 }

@@ -8,13 +8,13 @@ import (
 
 // Extend returns the TrustList of a group with what the action adds. Nothing is
 // lost, except CRLs that a newer one of the same issuer replaces. CRLs go where
-// the certificate of their issuer is (OPC 10000-12, 7.8.2.8): among the trusted
-// ones, unless only an issuer certificate vouches for them.
+// the certificate of their issuer is (OPC 10000-12, 7.8.2.8): a server may look for
+// the CRL of a trusted CA among the trusted ones alone.
 //
 // A list of the result is nil when the action adds nothing to it: a partial
 // update then leaves it alone (7.8.2.5).
 func Extend(have TrustList, a TrustListAction) TrustList {
-	trustedCRLs, issuerCRLs := splitCRLs(have, a)
+	trustedCRLs, issuerCRLs := missingCRLs(have, a, a.CRLs)
 	return TrustList{
 		Group:       a.Group,
 		Trusted:     extended(have.Trusted, a.Trusted),
@@ -35,16 +35,26 @@ func extended(have [][]byte, more []Material) [][]byte {
 	return out
 }
 
-func splitCRLs(have TrustList, a TrustListAction) (trusted, issuers []Material) {
-	all := slices.Clone(have.Issuers)
-	for _, m := range a.Issuers {
-		all = append(all, m.DER)
+// missingCRLs are those of the CRLs that each of the two lists lacks, once the
+// certificates of the action are there. A CRL that no certificate vouches for belongs
+// to the trusted ones, unless it is there already, wherever.
+func missingCRLs(have TrustList, a TrustListAction, crls []Material) (trusted, issuers []Material) {
+	trustedCAs, issuerCAs := slices.Clone(have.Trusted), slices.Clone(have.Issuers)
+	for _, m := range a.Trusted {
+		trustedCAs = append(trustedCAs, m.DER)
 	}
-	for _, m := range a.CRLs {
-		if issuedByAny(m.DER, all) {
-			issuers = append(issuers, m)
-		} else {
+	for _, m := range a.Issuers {
+		issuerCAs = append(issuerCAs, m.DER)
+	}
+	trustedThere, issuersThere := parseCRLs(have.TrustedCRLs), parseCRLs(have.IssuerCRLs)
+	for _, m := range crls {
+		ofTrusted, ofIssuer := issuedByAny(m.DER, trustedCAs), issuedByAny(m.DER, issuerCAs)
+		nobodys := !ofTrusted && !ofIssuer && !superseded(m.DER, issuersThere)
+		if (ofTrusted || nobodys) && !superseded(m.DER, trustedThere) {
 			trusted = append(trusted, m)
+		}
+		if ofIssuer && !superseded(m.DER, issuersThere) {
+			issuers = append(issuers, m)
 		}
 	}
 	return trusted, issuers
