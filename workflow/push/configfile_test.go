@@ -134,6 +134,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 		{"not sent", &secureconv.LimitError{Status: ua.StatusBadRequestTooLarge}, workflow.ClassRejected, workflow.ClassRejected},
 		{"closed before", secureconv.ErrClosed, workflow.ClassNetwork, workflow.ClassNetwork},
 		{"session dropped", serviceError(ua.StatusBadSessionIDInvalid), workflow.ClassNetwork, workflow.ClassNetwork},
+		{"session closed meanwhile", serviceError(ua.StatusBadSessionClosed), workflow.ClassNetwork, workflow.ClassUnknown},
+		{"channel closed meanwhile", serviceError(ua.StatusBadSecureChannelClosed), workflow.ClassNetwork, workflow.ClassUnknown},
 		{"fault", serviceError(ua.StatusBadUserAccessDenied), workflow.ClassTrust, workflow.ClassTrust},
 		{"answer too large", serviceError(ua.StatusBadResponseTooLarge), workflow.ClassRejected, workflow.ClassUnknown},
 		{"answer does not decode", ua.StatusBadDecodingError, workflow.ClassOther, workflow.ClassUnknown},

@@ -77,7 +77,7 @@ func (s *Session) sendError(ctx context.Context, op string, err error) (unknown 
 	switch {
 	case errors.As(err, &service):
 		if sessionGone(service.Status) {
-			return false, lost(Lost)
+			return closedMeanwhile(service.Status), lost(Lost)
 		}
 		refused := CallError{Method: op, Status: service.Status}
 		if service.Status == ua.StatusBadRequestTooLarge || service.Status == ua.StatusBadEncodingLimitsExceeded {
@@ -114,8 +114,8 @@ type tooLargeError struct{ CallError }
 
 func (e *tooLargeError) Unwrap() error { return &e.CallError }
 
-// sessionGone says that the server has dropped the Session, so that the request
-// was not looked at and a new Session is needed.
+// sessionGone says that the server has dropped the Session, so that a new one is
+// needed.
 func sessionGone(s ua.StatusCode) bool {
 	switch s {
 	case ua.StatusBadSessionIDInvalid, ua.StatusBadSessionClosed, ua.StatusBadSessionNotActivated,
@@ -124,6 +124,12 @@ func sessionGone(s ua.StatusCode) bool {
 		return true
 	}
 	return false
+}
+
+// closedMeanwhile tells what was closed, perhaps while the request was being carried
+// out, from what the server never knew or knows no more: then it was not looked at.
+func closedMeanwhile(s ua.StatusCode) bool {
+	return s == ua.StatusBadSessionClosed || s == ua.StatusBadSecureChannelClosed
 }
 
 // outcomeOpen says of a fault that the request may have been carried out.
