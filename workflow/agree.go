@@ -159,7 +159,7 @@ func (s *State) afterUpkeep(ctx context.Context, cause error) error {
 	if lists+slots == 0 {
 		p.Observed, p.Unchanged = "The server is as it was: trust lists and certificates are the old ones.", true
 		if p.Next = ""; ClassOf(cause) == ClassUnknown {
-			p.Next = "the session that was lost may still hold a transaction, until the server times it out (minutes); then run the command again"
+			p.Next = "the session that was lost may still hold a transaction, until the server times it out (minutes): uapush resume waits for that, and goes on"
 		}
 		return p
 	}

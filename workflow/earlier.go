@@ -199,6 +199,21 @@ func (e *Earlier) lost(k slot) bool {
 // Configures says that the run was to carry out a Plan.
 func (e *Earlier) Configures() bool { return e.Work == nil && e.Ending == "" }
 
+// lists are the groups whose TrustLists the run writes, with their LastUpdateTime
+// when it had read them; zero is not on record.
+func (e *Earlier) lists() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, a := range e.Plan.TrustLists {
+		out[a.Group] = time.Time{}
+	}
+	if e.Work != nil {
+		for _, l := range e.Work.TrustLists {
+			out[l.Group] = l.Updated
+		}
+	}
+	return out
+}
+
 // server is the one that the run was approved for.
 func (e *Earlier) server() plan.Server {
 	if e.Work != nil {

@@ -36,6 +36,7 @@ type kept struct {
 	plain    bool          // so does an endpoint without security, the last one of the list
 	full     time.Duration // no room for another Session after ApplyChanges cut the one there was
 	cut      time.Time
+	told     []TransactionDiagnostics // instead of what it says otherwise, one after the other, the last one again
 	accepted [][]byte
 	sent     []CertificateUpdate
 }
@@ -77,6 +78,9 @@ func (s *keptSession) Survey(_ context.Context, parts func(GroupObservation) Par
 	g := *s.groups["G"]
 	_ = parts(g)
 	g.TrustList.TrustedCertificates = slices.Clone(g.TrustList.TrustedCertificates)
+	if s.counts["ApplyChanges"] > 0 {
+		g.TrustListUpdated = time.Now()
+	}
 	g.Certificates = map[config.NodeID][]byte{}
 	if g.CertificatesKnown = !s.k.silent; g.CertificatesKnown && len(s.slot()) > 0 {
 		g.Certificates[config.TypeRsaSha256] = s.slot()
@@ -173,6 +177,13 @@ func (s *keptSession) DeleteCertificate(context.Context, string, config.NodeID) 
 }
 func (s *keptSession) TransactionDiagnostics(context.Context) (TransactionDiagnostics, error) {
 	s.calls = append(s.calls, "TransactionDiagnostics")
+	if told := s.k.told; len(told) > 0 {
+		s.k.told = told[min(1, len(told)-1):]
+		if told[0].Phase == "" {
+			return TransactionDiagnostics{}, errors.New("it has none")
+		}
+		return told[0], nil
+	}
 	return TransactionDiagnostics{Phase: TransactionCompleted, Errors: []TransactionError{{Target: "G", Status: "Bad_X", Message: "says the server"}}}, nil
 }
 

@@ -130,11 +130,34 @@ func (s *State) settleTransaction(ctx context.Context) error {
 	switch {
 	case err == nil, errors.Is(err, errStillOpen): // then the calls that need it say so
 		s.note("%s", d.sentence())
-		return nil
 	case ClassOf(err) == ClassNetwork, ctx.Err() != nil:
 		return err
+	} // else it has none, or does not show them
+	return s.tellLists(ctx, session)
+}
+
+// tellLists notes when the TrustLists concerned were last written, by the server's
+// own clock (LastUpdateTime), where it says so.
+func (s *State) tellLists(ctx context.Context, session CertificateSession) error {
+	o, err := session.Survey(ctx, func(GroupObservation) Parts { return 0 })
+	if err != nil {
+		return err
 	}
-	return nil // it has none, or does not show them
+	read := s.Earlier.lists()
+	for _, g := range o.Groups {
+		before, concerned := read[g.Name]
+		at := g.TrustListUpdated
+		switch {
+		case !concerned || at.IsZero():
+		case before.IsZero():
+			s.note("the trust list of %s was last written at %s", g.Name, moment(at))
+		case at.After(before):
+			s.note("the trust list of %s was written since the run had read it, at %s", g.Name, moment(at))
+		default:
+			s.note("the trust list of %s was not written since the run had read it", g.Name)
+		}
+	}
+	return nil
 }
 
 var errStillOpen = errors.New("a transaction is still open")
