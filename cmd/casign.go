@@ -17,7 +17,7 @@ func (a *app) caSignCommand() *cobra.Command {
 		again bool
 	)
 	c := &cobra.Command{
-		Use:   "sign REQUEST",
+		Use:   "sign REQUEST --application-uri URI",
 		Short: "Sign a certificate request",
 		Long: `sign checks a PKCS#10 request (PEM or DER) and signs it. Names are copied from
 the request; key usages are set by the authority (OPC 10000-6, 6.2.2). The chain

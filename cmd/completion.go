@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/uapush/uapush/pki"
@@ -42,9 +44,32 @@ func (a *app) completes(c *cobra.Command) {
 			return a.completeServer(), cobra.ShellCompDirectiveNoFileComp
 		})
 	}
+	if c.Flags().Lookup("select") != nil {
+		_ = c.RegisterFlagCompletionFunc("select", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.labels(), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
 	for _, sub := range c.Commands() {
 		a.completes(sub)
 	}
+}
+
+// labels are those of the inventories, as --select takes them.
+func (a *app) labels() []cobra.Completion {
+	inventories, err := a.loadInventories()
+	if err != nil {
+		return nil
+	}
+	var all []cobra.Completion
+	for _, inv := range inventories {
+		for _, server := range inv.Servers {
+			for name, value := range server.Labels {
+				all = append(all, name+"="+value)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // completeWithServers completes SERVER, the only argument.

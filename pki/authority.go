@@ -57,7 +57,7 @@ func readCAChain(dir string) ([]*x509.Certificate, error) {
 	case errors.Is(err, fs.ErrNotExist) && !missing(filepath.Join(dir, CARequestFile)):
 		return nil, &FileError{Path: dir, Err: ErrAwaiting, hint: "have the root sign what uapush ca request writes, then uapush ca install CHAIN"}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &FileError{Path: dir, Err: ErrNotInitialised, hint: `make one: uapush ca init --subject "CN=Plant CA/O=Plant"`}
+		return nil, &FileError{Path: dir, Err: ErrNotInitialised, hint: `make one: uapush ca init --subject "CN=Plant CA/O=Plant" --ca-passphrase-file FILE`}
 	case err != nil:
 		return nil, err
 	}
