@@ -30,6 +30,9 @@ var _ Issuer = (*CA)(nil)
 // with r.Since. Errors are *RequestError, or *FileError with ErrExpired, ErrRevoked,
 // ErrLocked, ErrLedgerFull or ErrDamaged.
 func (ca *CA) Issue(ctx context.Context, csrDER []byte, r Request) ([][]byte, error) {
+	if err := r.checkURI(); err != nil {
+		return nil, err
+	}
 	csr, err := CheckRequest(csrDER, r.ApplicationURI)
 	if err != nil {
 		return nil, err
@@ -133,7 +136,11 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 	if r.Server && len(dnsNames)+len(addresses) == 0 {
 		return nil, &RequestError{RequestHosts, "no host name or address", "at least one for a server"}
 	}
-	if err := ca.permit(certified{dns: dnsNames, ips: addresses, uris: []string{r.ApplicationURI}}); err != nil {
+	names := certified{dns: dnsNames, ips: addresses}
+	if !r.Hosts {
+		names.uris = []string{r.ApplicationURI}
+	}
+	if err := ca.permit(names); err != nil {
 		return nil, err
 	}
 	san, err := subjectAltName(r.ApplicationURI, dnsNames, addresses)
@@ -156,7 +163,10 @@ func (ca *CA) leafTemplate(csr *x509.CertificateRequest, r Request, now time.Tim
 		SubjectKeyId:          publicKeyID(csr.PublicKey),
 		ExtraExtensions:       []pkix.Extension{san},
 	}
-	if r.Server {
+	switch {
+	case r.Hosts:
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	case r.Server:
 		template.ExtKeyUsage = append([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, template.ExtKeyUsage...)
 	}
 	return template, ca.chooseSubject(template, csr, r)

@@ -39,6 +39,9 @@ const DefaultIdentityValidity = 5 * 365 * 24 * time.Hour
 // SelfSigned makes an application instance certificate, DER, that its own key
 // signs with SHA-256. It serves as a client's and as a server's.
 func SelfSigned(key *rsa.PrivateKey, app Application) ([]byte, error) {
+	if err := checkApplicationURI(app.ApplicationURI); err != nil {
+		return nil, err
+	}
 	san, err := subjectAltName(app.ApplicationURI, app.DNSNames, app.IPAddresses)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func (e *RequestError) Hint() string {
 
 // CheckRequest parses a PKCS#10 request, DER, and checks that its own key signed
 // it, that the key is RSA of 2048 to 4096 bits, and that subjectAltName has
-// exactly one URI, equal to applicationURI. Errors are *RequestError.
+// exactly one URI, equal to applicationURI; "" wants none. Errors are *RequestError.
 func CheckRequest(der []byte, applicationURI string) (*x509.CertificateRequest, error) {
 	csr, err := parseRequest(der)
 	if err != nil {
@@ -99,6 +99,9 @@ func checkRequest(csr *x509.CertificateRequest, applicationURI string) error {
 		return &RequestError{RequestSignature, printable(err.Error()), "a signature by the request's own key"}
 	}
 	uris := sanURIs(csr.Extensions)
+	if applicationURI == "" {
+		return nil
+	}
 	if len(uris) != 1 {
 		return &RequestError{RequestApplicationURI, fmt.Sprintf("%d URIs", len(uris)), "one URI, " + strconv.Quote(applicationURI)}
 	}

@@ -70,3 +70,31 @@ func verifiesWithOpenSSL(t *testing.T, chain [][]byte) {
 		t.Errorf("openssl verify: %v\n%s", err, out)
 	}
 }
+
+// A certificate of hosts, for HTTPS, has no ApplicationUri and serves servers alone;
+// one of an application is never made without.
+func TestIssueForHosts(t *testing.T) {
+	ca, err := pki.InitCA(t.Context(), t.TempDir(), pki.CAOptions{Subject: must(pki.ParseSubject("CN=Plant CA/O=Plant")), NoPassphrase: true, Key: pki.KeyRSA2048})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := pki.Request{Hosts: true, Subject: must(pki.ParseSubject("CN=plc1/O=Plant")), DNSNames: []string{"plc1"}, Server: true}
+	csr := must(pki.NewRequest(must(pki.GenerateCurveKey("P-256")), r))
+	chain, err := ca.Issue(t.Context(), csr, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := must(x509.ParseCertificate(chain[0]))
+	if len(leaf.URIs) != 0 || len(leaf.DNSNames) != 1 || len(leaf.ExtKeyUsage) != 1 || leaf.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth {
+		t.Errorf("got %v, %v, %v", leaf.URIs, leaf.DNSNames, leaf.ExtKeyUsage)
+	}
+	var broken *pki.RequestError
+	for name, other := range map[string]pki.Request{
+		"an application without its ApplicationUri": {DNSNames: []string{"plc1"}, Server: true},
+		"hosts with one": {Hosts: true, ApplicationURI: "urn:plc1", DNSNames: []string{"plc1"}, Server: true},
+	} {
+		if _, err := ca.Issue(t.Context(), csr, other); !errors.As(err, &broken) || broken.Rule != pki.RequestApplicationURI {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

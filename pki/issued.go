@@ -34,7 +34,8 @@ func (e *IssuedError) Hint() string {
 
 // CheckIssued checks that a chain, leaf first, answers a request: it certifies the
 // request's key and the ApplicationUri, is valid at now, and each certificate is
-// signed by the one that follows, which may certify its names. Errors are *IssuedError.
+// signed by the one that follows, which may certify its names. No ApplicationUri is
+// wanted where it is "". Errors are *IssuedError.
 func CheckIssued(chain [][]byte, csrDER []byte, applicationURI string, now time.Time) error {
 	certs, err := ParseChain(chain)
 	if err != nil {
@@ -48,7 +49,7 @@ func CheckIssued(chain [][]byte, csrDER []byte, applicationURI string, now time.
 	switch key, ok := csr.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); {
 	case !ok || !key.Equal(leaf.PublicKey):
 		return &IssuedError{RequestKey, "another key", "the key of the request"}
-	case ApplicationURI(leaf) != applicationURI || len(sanURIs(leaf.Extensions)) != 1:
+	case applicationURI != "" && (ApplicationURI(leaf) != applicationURI || len(sanURIs(leaf.Extensions)) != 1):
 		return &IssuedError{RequestApplicationURI, strconv.Quote(printable(ApplicationURI(leaf))), strconv.Quote(applicationURI)}
 	case now.After(leaf.NotAfter):
 		return &IssuedError{RequestStructure, "expired on " + leaf.NotAfter.UTC().Format(time.RFC3339), "a certificate that is valid"}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509/pkix"
 	"net"
+	"strconv"
 	"time"
 )
 
@@ -22,7 +23,8 @@ type Issuer interface {
 
 // Request is what the operator wants certified, beyond the request's own key.
 type Request struct {
-	ApplicationURI string        // must be the one URI of the CSR
+	ApplicationURI string        // must be the one URI of the CSR; "" with Hosts
+	Hosts          bool          // a certificate of hosts for HTTPS or TLS, not of an application
 	Subject        pkix.Name     // zero: the CSR's subject
 	DNSNames       []string      // added to those of the CSR
 	IPAddresses    []net.IP      // added to those of the CSR
@@ -34,6 +36,20 @@ type Request struct {
 	// Since, is not repeated: its chain is returned, and nothing is recorded. It must
 	// be what this Request asks for, and neither revoked nor expired. Zero: never look.
 	Since time.Time
+}
+
+// checkURI wants an ApplicationUri for an application, and for nothing else.
+func (r Request) checkURI() error {
+	if r.Hosts {
+		if r.ApplicationURI != "" {
+			return &RequestError{RequestApplicationURI, strconv.Quote(printable(r.ApplicationURI)), "none in a certificate of hosts"}
+		}
+		return nil
+	}
+	if err := checkApplicationURI(r.ApplicationURI); err != nil {
+		return &RequestError{RequestApplicationURI, printable(err.Error()), ""}
+	}
+	return nil
 }
 
 // Slot says for which place a certificate is issued. It may be zero.

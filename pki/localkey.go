@@ -66,6 +66,9 @@ func NewRequest(key crypto.Signer, r Request) ([]byte, error) {
 	if r.Subject.CommonName == "" {
 		return nil, errors.New("a certificate request needs a subject with a CN")
 	}
+	if err := r.checkURI(); err != nil {
+		return nil, err
+	}
 	san, err := subjectAltName(r.ApplicationURI, r.DNSNames, r.IPAddresses)
 	if err != nil {
 		return nil, err

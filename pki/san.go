@@ -21,10 +21,13 @@ const (
 // subjectAltName writes the extension. It is written here because a url.URL does
 // not give every ApplicationUri back as it was, and peers compare the bytes.
 func subjectAltName(uri string, dnsNames []string, ips []net.IP) (pkix.Extension, error) {
-	if err := checkApplicationURI(uri); err != nil {
-		return pkix.Extension{}, err
+	var names []asn1.RawValue
+	if uri != "" {
+		if err := checkApplicationURI(uri); err != nil {
+			return pkix.Extension{}, err
+		}
+		names = append(names, generalName(tagURI, []byte(uri)))
 	}
-	names := []asn1.RawValue{generalName(tagURI, []byte(uri))}
 	for _, name := range dnsNames {
 		if name == "" || !isPrintable(name) || strings.Contains(name, " ") {
 			return pkix.Extension{}, fmt.Errorf("%q is not usable as a DNS name: write it in ASCII (punycode)", name)

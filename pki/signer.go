@@ -139,8 +139,8 @@ func (s *ExecSigner) run(ctx context.Context, csrDER []byte, r Request) ([]byte,
 
 // checkWords refuses what came from a server and would surprise a script.
 func (r Request) checkWords() error {
-	if err := checkApplicationURI(r.ApplicationURI); err != nil {
-		return &RequestError{RequestApplicationURI, printable(err.Error()), ""}
+	if err := r.checkURI(); err != nil {
+		return err
 	}
 	for _, word := range []string{r.Slot.Server, r.Slot.Group, r.Slot.Type, strings.Join(r.DNSNames, "")} {
 		if word != printable(word) {

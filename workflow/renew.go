@@ -146,6 +146,9 @@ func (s *State) wanted(c upkeep.SlotChange) (pki.Request, error) {
 		ApplicationURI: s.Situation.ApplicationURI, DNSNames: c.DNSNames, Validity: c.Validity, Server: s.Situation.IsServer,
 		Slot: pki.Slot{Server: s.ServerURL, Group: c.Group, Type: config.CertificateTypeName(c.Type)},
 	}
+	if !groupIn(s.Situation, c.Group).ForApplications() {
+		r.ApplicationURI, r.Hosts = "", true
+	}
 	return named(r, c.Subject, c.IPAddresses)
 }
 

@@ -95,10 +95,20 @@ func SlotOf(g upkeep.Group, typ config.NodeID, needs []upkeep.Need, endpoints []
 	der := g.Certificates[typ]
 	s := Slot{Group: g.Name, Type: typ, Empty: len(der) == 0, Known: g.Complete || len(der) > 0, Needs: needs, Endpoints: endpoints}
 	if c, err := pki.ReadCertificate(der); err == nil {
-		d := pki.Describe(c)
-		s.Certificate = &d
+		s.Certificate = describedIn(g, c)
 	}
 	return s
+}
+
+// describedIn describes a certificate of a group. The profile of OPC 10000-6, 6.2.2
+// is that of application certificates; of it only what holds for every purpose is a
+// problem elsewhere.
+func describedIn(g upkeep.Group, c *x509.Certificate) *pki.Description {
+	d := pki.Describe(c)
+	if !g.ForApplications() {
+		d.Problems = slices.DeleteFunc(d.Problems, func(p pki.Problem) bool { return p.Rule != pki.RulePolicy })
+	}
+	return &d
 }
 
 // Slots lists certificate slots.
@@ -213,8 +223,12 @@ func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation, details boo
 		if g.Unread != nil {
 			l.Unread = Clean(g.Unread.Error())
 		}
+		without := map[string]bool{} // a list may have thousands of members: once for all of them
+		for _, m := range upkeep.WithoutCRL(g.Trust) {
+			without[m.SHA256] = true
+		}
 		for _, m := range upkeep.Members(g.Trust) {
-			l.Entries = append(l.Entries, entryOf(m, g, in))
+			l.Entries = append(l.Entries, entryOf(m, g, in, without))
 			names = append(names, m.SHA256)
 		}
 		lists = append(lists, l)
@@ -229,11 +243,10 @@ func (v View) TrustLists(groups []upkeep.Group, in upkeep.Situation, details boo
 	}, names)
 }
 
-func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation) trustEntry {
+func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation, without map[string]bool) trustEntry {
 	e := trustEntry{Member: m}
 	if c, err := pki.ReadCertificate(m.DER); err == nil {
-		d := pki.Describe(c)
-		e.Certificate = &d
+		e.Certificate = describedIn(g, c)
 		if c.IsCA {
 			e.Notes = append(e.Notes, "CA")
 		}
@@ -243,7 +256,7 @@ func entryOf(m upkeep.Member, g upkeep.Group, in upkeep.Situation) trustEntry {
 	if len(in.Self) > 0 && m.SHA256 == pki.Fingerprint(in.Self[0]) {
 		e.Notes = append(e.Notes, "this client")
 	}
-	if slices.ContainsFunc(upkeep.WithoutCRL(g.Trust), func(o upkeep.Member) bool { return o.SHA256 == m.SHA256 }) {
+	if without[m.SHA256] {
 		e.Notes = append(e.Notes, "no CRL")
 	}
 	if !m.Until.IsZero() && in.Now.After(m.Until) {
