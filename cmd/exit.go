@@ -107,7 +107,7 @@ var (
 		is[*pki.FileError], is[*pki.SecretError], is[*pki.InstallError], is[*hsm.Error], is[*fs.PathError],
 		is[*upkeep.UnknownError], is[*upkeep.AmbiguousError], is[*upkeep.UnfitError], is[*upkeep.FilledError], is[*upkeep.KeyFormatError],
 		is[*upkeep.LockoutError], is[*upkeep.NoCRLError], is[*upkeep.ChainError], is[*upkeep.SizeError], is[*upkeep.NotRejectedError],
-		is[*upkeep.CurveError],
+		is[*upkeep.CurveError], is[*upkeep.ExpiredError],
 	}
 )
 

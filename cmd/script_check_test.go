@@ -2,10 +2,17 @@ package cmd_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +92,30 @@ func writeManifest(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(args[0])), 0o755))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// strangers is the command strangers FILE COUNT: it writes certificates of so many
+// clients, a KiB each, which nobody has the keys of.
+func strangers(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: strangers FILE COUNT")
+	}
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	var text bytes.Buffer
+	for i := range count {
+		t := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(i + 1)), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(1000 * time.Hour),
+			Subject:  pkix.Name{CommonName: fmt.Sprintf("stranger %d", i), Organization: []string{"Plant"}, OrganizationalUnit: []string{strings.Repeat("x", 280)}},
+			DNSNames: []string{fmt.Sprintf("stranger-%d.example", i)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, BasicConstraintsValid: true,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+		ts.Check(err)
+		ts.Check(pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text.Bytes(), 0o644))
 }
 
 // checkMode is the command mode PERM FILE. Windows keeps rights elsewhere.

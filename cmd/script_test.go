@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"peer":       startPeer,
 			"process":    process,
 			"sim":        simulate,
+			"strangers":  strangers,
 		},
 	})
 }

@@ -102,6 +102,11 @@ func (w *Work) judge(in Situation, g Group, c ListChange, guard Guard) error {
 			return &NoCRLError{Group: g.Name, CA: m.String()}
 		}
 	}
+	for _, m := range c.Added {
+		if cert := m.List == ListTrusted || m.List == ListIssuers; cert && in.Now.After(m.Until) {
+			w.Notes = append(w.Notes, fmt.Sprintf("%s, which goes into %s, has expired on %s", m, g.Name, m.Until.Format("2006-01-02")))
+		}
+	}
 	for _, m := range Stale(c.After, in.Now) {
 		w.Notes = append(w.Notes, fmt.Sprintf("the CRL of %s in %s is out of date since %s", m.Subject, g.Name, m.Until.Format("2006-01-02")))
 	}

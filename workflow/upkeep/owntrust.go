@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/uapush/uapush/config/plan"
 	"github.com/uapush/uapush/pki"
@@ -58,4 +59,48 @@ func IssuerOnly(der []byte, l plan.TrustList) string {
 		return ""
 	}
 	return pki.Describe(cert).Issuer
+}
+
+// outlived refuses chains with a certificate that is not valid any more: a server is
+// not sent what it can only refuse. The error is an *ExpiredError.
+func outlived(cas [][]byte, certs []*x509.Certificate, now time.Time) error {
+	known := issuersIn(cas)
+	for _, cert := range certs {
+		for range pki.MaxChainLength {
+			if now.After(cert.NotAfter) {
+				return &ExpiredError{CA: pki.Describe(cert).Subject, On: cert.NotAfter}
+			}
+			issuer := known.of(cert)
+			if issuer == nil || issuer.Equal(cert) {
+				break
+			}
+			cert = issuer
+		}
+	}
+	return nil
+}
+
+// ExpiredError says that a CA that was to vouch for a certificate is not valid any more.
+type ExpiredError struct {
+	CA string
+	On time.Time
+}
+
+func (e *ExpiredError) Error() string {
+	return fmt.Sprintf("the CA %s has expired on %s, and vouches for nothing", e.CA, e.On.UTC().Format(time.DateOnly))
+}
+
+// Hint tells how to go on.
+func (e *ExpiredError) Hint() string {
+	return "nothing was sent; have the certificate signed by a CA that is valid, and give it with its CRL with --issuers FILE"
+}
+
+func parsed(ders [][]byte) []*x509.Certificate {
+	var out []*x509.Certificate
+	for _, der := range ders {
+		if c, err := pki.ReadCertificate(der); err == nil {
+			out = append(out, c)
+		}
+	}
+	return out
 }

@@ -46,6 +46,9 @@ func (r Renewal) Decide(in Situation) (Work, error) {
 			return Work{}, err
 		}
 	}
+	if err := outlived(ders(r.Issuers), parsed(ders(issuing(r.Issuers))), in.Now); err != nil {
+		return Work{}, err
+	}
 	if r.Key == LocalKey {
 		if _, err := KeyFormat(in.KeyFormats); err != nil {
 			return Work{}, err
@@ -234,6 +237,9 @@ func (i Installation) Decide(in Situation) (Work, error) {
 		return Work{}, &UnfitError{Rule: "structure", Value: "bytes that are no certificate", Want: "a certificate in DER or PEM"}
 	}
 	if err := i.check(in, g, t, cert); err != nil {
+		return Work{}, err
+	}
+	if err := outlived(append(ders(i.Issuers), slices.Concat(g.Trust.Trusted, g.Trust.Issuers)...), []*x509.Certificate{cert}, in.Now); err != nil {
 		return Work{}, err
 	}
 	if err := i.checkKey(in, g, t, cert); err != nil {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -25,9 +26,10 @@ const (
 	Refuse                      // the call is not carried out and answered with Status
 	Restart                     // the call is carried out, then the server restarts without answering
 	Never                       // the call is carried out and never answered
+	Garble                      // the call is carried out, and the last byte of every ByteString of the answer is another
 )
 
-var faultNames = []string{"drop-before", "drop-after", "delay", "refuse", "restart", "never"}
+var faultNames = []string{"drop-before", "drop-after", "delay", "refuse", "restart", "never", "garble"}
 
 func (k FaultKind) String() string {
 	if int(k) < len(faultNames) && k >= 0 {
@@ -152,10 +154,28 @@ func (s *Server) disturb(ctx context.Context, ch *secureconv.Channel, req ua.Req
 		s.later(s.Restart)
 	case Never:
 		<-ctx.Done()
+	case Garble:
+		garble(resp)
 	default:
 		ch.Close()
 	}
 	return resp
+}
+
+func garble(resp ua.Response) {
+	call, ok := resp.(*secureconv.CallResponse)
+	if !ok {
+		return
+	}
+	for _, r := range call.Results {
+		for i, v := range r.Outputs {
+			if b, ok := v.([]byte); ok && len(b) > 0 {
+				b = bytes.Clone(b)
+				b[len(b)-1] ^= 1
+				r.Outputs[i] = b
+			}
+		}
+	}
 }
 
 // refusal is a ServiceFault, or the status of every method where the fault is

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"crypto/x509"
 	"errors"
 	"testing"
 	"time"
@@ -140,4 +141,27 @@ func comeBack(t *testing.T, s *sim.Server) *peer {
 	}
 	t.Fatal("the server did not come back")
 	return nil
+}
+
+// What a garbled call answers is other bytes of the same length.
+func TestGarble(t *testing.T) {
+	s := startServer(t)
+	p := admin(t, secure(s))
+	csr := func() []byte {
+		out, status := p.call(ns0(serverConfiguration), ns0(12737), ns0(14156), ns0(12560), "", false, []byte(nil))
+		if status != ua.StatusOK {
+			t.Fatal(status)
+		}
+		return out[0].([]byte)
+	}
+	s.AddFault(must(sim.ParseFault("CreateSigningRequest:garble")))
+	for _, good := range []bool{false, true} {
+		req, err := x509.ParseCertificateRequest(csr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := req.CheckSignature() == nil; got != good {
+			t.Errorf("the signature is good: %v, want %v", got, good)
+		}
+	}
 }

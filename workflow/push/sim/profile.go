@@ -43,9 +43,10 @@ func profiles() []profile {
 		name: "ns105-05", about: "the ConfigurationFile of NodeSet 1.05.05: body i=16542 of SupportedDataType i=15549",
 		device: part12.Behaviour{Layout: uafile.Layout105_05},
 	}, {
-		name: "ignores-targets", about: "takes the uploaded file as a whole and answers all targets alike; the last Open wins",
+		name: "ignores-targets", about: "takes the uploaded file as a whole and answers all targets alike; the last Open wins; trust lists of any size",
 		device: part12.Behaviour{
-			OtherModes: ua.StatusBadInvalidArgument, LastOpenWins: true, EmptyWriteStream: true,
+			UnlimitedLists: true,
+			OtherModes:     ua.StatusBadInvalidArgument, LastOpenWins: true, EmptyWriteStream: true,
 			IgnoreTargets: true, ConfirmOnlyLoss: true, LateRevert: true,
 		},
 	}, {

@@ -15,6 +15,7 @@ type Behaviour struct {
 	Omit, OmitFromGroups  []string
 	NoManagedApplications bool
 	NoUserTokenGroup      bool
+	UnlimitedLists        bool     // MaxTrustListSize is 0
 	EmptyRejectedList     bool     // GetRejectedList has nothing to tell
 	PrivateKeyFormats     []string // nil: PEM, PFX and PKCS8
 

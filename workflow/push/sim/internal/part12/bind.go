@@ -93,7 +93,7 @@ func (a *Application) bindProperties(t *space.Tree) {
 	t.Value("ApplicationType", fixed(int32(a.kind)))
 	t.Value("ServerCapabilities", fixed(capabilities))
 	t.Value("SupportedPrivateKeyFormats", fixed(a.d.opt.PrivateKeyFormats))
-	t.Value("MaxTrustListSize", fixed(a.d.opt.MaxTrustListSize))
+	t.Value("MaxTrustListSize", fixed(a.d.opt.listSizeTold()))
 	t.Value("HasSecureElement", fixed(false))
 	t.Value("MulticastDnsEnabled", live(a, func() bool { return a.multicast }))
 	t.OnWrite("MulticastDnsEnabled", func(v any) ua.StatusCode {

@@ -75,7 +75,25 @@ const (
 	issuedTokenJWT = "http://opcfoundation.org/UA/UserToken#JWT"
 	// purposeUser is UserCertificateType (OPC 10000-12, 7.8.4).
 	purposeUser config.NodeID = "i=19323"
+	// mostList bounds a TrustList without a limit, in bytes.
+	mostList = 4 << 20
 )
+
+// listLimit is what a TrustList may have in bytes, whatever is told to clients.
+func (o Options) listLimit() int {
+	if o.UnlimitedLists {
+		return mostList
+	}
+	return int(o.MaxTrustListSize)
+}
+
+// listSizeTold is MaxTrustListSize; 0 is no limit (7.10.3).
+func (o Options) listSizeTold() uint32 {
+	if o.UnlimitedLists {
+		return 0
+	}
+	return o.MaxTrustListSize
+}
 
 func (o Options) withDefaults() Options {
 	if o.Clock == nil {

@@ -144,7 +144,7 @@ func (a *Application) openTrustList(acc *space.Access, name string, mode byte) (
 }
 
 // uploadLimit bounds memory only; CloseAndUpdate compares with MaxTrustListSize.
-func (a *Application) uploadLimit() int { return 2*int(a.d.opt.MaxTrustListSize) + 65536 }
+func (a *Application) uploadLimit() int { return 2*a.d.opt.listLimit() + 65536 }
 
 // openWithMasks opens parts of the list for reading (7.8.2.3).
 func (a *Application) openWithMasks(acc *space.Access, name string, mask uint32) (uint32, error) {
@@ -199,7 +199,7 @@ func (a *Application) updateTrustList(acc *space.Access, name string, id uint32)
 
 // acceptable checks the size of a list, then its content.
 func (a *Application) acceptable(name string, l trustList) error {
-	if len(l.encode(maskAll)) > int(a.d.opt.MaxTrustListSize) {
+	if len(l.encode(maskAll)) > a.d.opt.listLimit() {
 		return ua.StatusBadRequestTooLarge
 	}
 	return asError(a.d.opt.Validation.list(l, a.state.record(name), a.d.opt.Clock()))
