@@ -32,6 +32,7 @@ type nodeServer struct {
 	url, state  string // the state folder of the binary that it trusts
 	certificate []byte
 	users       users
+	managed     bool // by push
 }
 
 var secadmin = login("secadmin", "secadmin-pw")
@@ -42,9 +43,9 @@ func (n nodeServer) report(t *testing.T, c cell) {
 	n.peers.report(t, c)
 }
 
-// testNodeServer is uapush against a push-managed server of another stack.
-func testNodeServer(t *testing.T, p peers) {
-	peer := nodePeer(t, "node-opcua")
+// startNodeServer starts a version of the peer, which trusts what the tests are.
+func startNodeServer(t *testing.T, p peers, folder string) nodeServer {
+	peer := nodePeer(t, folder)
 	state, dir := t.TempDir(), t.TempDir()
 	binary := filepath.Join(dir, "binary.der")
 	if o := p.uapush(t, state, "identity", "export", "--out", binary); o.code != 0 {
@@ -58,9 +59,15 @@ func testNodeServer(t *testing.T, p peers) {
 	n.url = peer.start(t, "server.mjs", "--port", "0", "--pki", filepath.Join(dir, "pki"), "--trust", certificate+","+binary,
 		"--users", n.users.admin.file+","+n.users.operator.file,
 		"--ca", filepath.Join(state, "ca", "ca.der"), "--crl", filepath.Join(state, "ca", "ca.crl"))
-
-	t.Run("discovery", n.discovery)
 	n.certificate = n.presented(t)
+	return n
+}
+
+// testNodeServer is uapush against a push-managed server of another stack.
+func testNodeServer(t *testing.T, p peers) {
+	n := startNodeServer(t, p, "node-opcua")
+	n.managed = true
+	t.Run("discovery", n.discovery)
 	t.Run("binary", n.binary)
 	t.Run("user certificates", n.userCertificates)
 	t.Run("sessions", n.sessions)
@@ -71,6 +78,26 @@ func testNodeServer(t *testing.T, p peers) {
 	t.Run("trust list write", n.writeTrustList)
 	t.Run("upkeep", n.upkeep)
 	t.Run("certificate", n.renew)
+}
+
+// testNewestServer is a server with the nodes of NodeSet 1.05.07 and nothing behind
+// their methods.
+func testNewestServer(t *testing.T, p peers) {
+	n := startNodeServer(t, p, "node-opcua-newest")
+	t.Run("discovery", n.discovery)
+	t.Run("sessions", n.sessions)
+	t.Run("renewal", n.renewal)
+	t.Run("chunks", n.chunks)
+	t.Run("user certificates", n.userCertificates)
+	t.Run("not implemented", func(t *testing.T) {
+		n.report(t, cell{Topic: tables.Configuration, Feature: "uapush config get says that ConfigurationFile is not implemented", Lacks: true,
+			Differs: "NodeSet 1.05.07 shows its methods, and Open answers Bad_InternalError"})
+		secret := write(t, filepath.Join(t.TempDir(), "admin"), []byte("secadmin-pw"))
+		got := n.uapush(t, n.state, "config", "get", n.url, "--user", "secadmin", "--password-file", secret, "--pin", "sha256:"+pki.Fingerprint(n.certificate), "--no-input")
+		if got.code != 7 || !strings.Contains(got.errors, "methods that they do not implement") {
+			t.Errorf("got exit %d, want 7:\n%s%s", got.code, got.out, got.errors)
+		}
+	})
 }
 
 // presented is the certificate that the server shows now.

@@ -43,6 +43,7 @@ func TestInterop(t *testing.T) {
 	})
 	for name, test := range map[string]func(*testing.T, peers){
 		"server":            testNodeServer,
+		"newest server":     testNewestServer,
 		"client":            testNodeClient,
 		"ConfigurationFile": testNodeConfigurationFile,
 		"vectors":           testNodeVectors,
