@@ -200,8 +200,11 @@ func (s *State) cancelStaged(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	switch err := s.Session.CancelChanges(ctx); {
-	case errors.Is(err, ErrNoCancelChanges):
+	case errors.Is(err, ErrNoCancelChanges) && s.Observation.SupportsTransactions:
 		s.note("%v; it drops the open transaction with the session", err)
+	case errors.Is(err, ErrNoCancelChanges): // what it does with a change that it delays, nobody says (7.10.2)
+		s.note("%v, and no transactions: what it was to apply may be applied yet", err)
+		return false
 	case err != nil:
 		s.note("the open transaction could not be cancelled (%v); the server drops it with the session", err)
 		return false

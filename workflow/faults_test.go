@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopcua/opcua/ua"
+
 	"github.com/uapush/uapush/config"
 	"github.com/uapush/uapush/config/plan"
 )
@@ -170,6 +172,26 @@ func TestAftermath(t *testing.T) {
 			var hint interface{ Hint() string }
 			if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), test.hint) {
 				t.Errorf("the hint does not say %q: %v", test.hint, err)
+			}
+		})
+	}
+}
+
+// TestNothingCancels: a server without CancelChanges drops what is staged with the
+// session, if it has transactions. One that only delays changes does as it likes.
+func TestNothingCancels(t *testing.T) {
+	for transactions, says := range map[bool]string{
+		true:  "its trust lists and certificates were not changed",
+		false: "staged and may not be in force",
+	} {
+		bubble(t, fmt.Sprint("transactions: ", transactions), func(t *testing.T) {
+			r := newRig(t)
+			r.server.transactions = transactions
+			refused := refusal(ua.StatusBadInternalError)
+			r.server.faults = []fault{{call: "ApplyChanges", n: 1, err: refused}, {call: "CancelChanges", n: 1, err: ErrNoCancelChanges}}
+			err := r.run(t, Apply())
+			if !errors.Is(err, refused) || ClassOf(err) != ClassUnknown || !strings.Contains(err.Error(), says) {
+				t.Errorf("error %v, want it to say that the trust lists are %s", err, says)
 			}
 		})
 	}
