@@ -81,6 +81,7 @@ type simArguments struct {
 	profile, dir, address       string
 	users, certUsers            words
 	hosts, faults, trust        words
+	formats                     words
 	activity, session, downtime time.Duration
 	label                       string
 }
@@ -101,6 +102,7 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.SetOutput(io.Discard)
 	fs.BoolVar(&a.distrust, "distrust", false, "do not trust this client")
 	fs.BoolVar(&a.accept, "accept", false, "accept any client")
+	fs.Var(&a.formats, "format", "a private key format that it takes")
 	fs.BoolVar(&a.https, "https", false, "have a DefaultHttpsGroup")
 	fs.UintVar(&a.maxList, "maxlist", 0, "MaxTrustListSize")
 	fs.StringVar(&a.profile, "profile", "", "kind of server")
@@ -139,8 +141,8 @@ func (r *rig) simOptions(ts *testscript.TestScript, a simArguments) (sim.Options
 	o := sim.Options{
 		Admin:   sim.User{Name: "admin", Password: adminPassword},
 		Address: a.address, AcceptClients: a.accept, Profile: a.profile, Hostnames: a.hosts, GenerateKey: r.shared.keys(), Downtime: a.downtime,
-		HTTPSGroup: a.https,
-		Limits:     sim.Limits{MaxTrustListSize: uint32(a.maxList), ActivityTimeout: a.activity, MinSessionTimeout: a.session, MaxSessionTimeout: a.session},
+		HTTPSGroup: a.https, PrivateKeyFormats: a.formats,
+		Limits: sim.Limits{MaxTrustListSize: uint32(a.maxList), ActivityTimeout: a.activity, MinSessionTimeout: a.session, MaxSessionTimeout: a.session},
 	}
 	if a.dir != "" {
 		o.Dir = ts.MkAbs(a.dir)

@@ -28,6 +28,9 @@ type Options struct {
 	AcceptClients bool
 	HTTPSGroup    bool // a DefaultHttpsGroup with a certificate that no endpoint uses
 
+	// PrivateKeyFormats are the SupportedPrivateKeyFormats; nil is what the Profile has.
+	PrivateKeyFormats []string
+
 	ApplicationURI string   // of a new state; "urn:uapush:sim"
 	Hostnames      []string // DNS names and IP addresses of the first certificate; those of Address
 	Profile        string   // one of Profiles; "" is the first

@@ -147,11 +147,15 @@ func (s *Server) deviceOptions(host string, first binding) part12.Options {
 	for _, name := range hostnames(host) {
 		urls = append(urls, "opc.tcp://"+net.JoinHostPort(name, strconv.Itoa(int(first.port))))
 	}
+	behaviour := s.profile.device
+	if s.options.PrivateKeyFormats != nil {
+		behaviour.PrivateKeyFormats = s.options.PrivateKeyFormats
+	}
 	limits := s.options.Limits
 	return part12.Options{
 		Audit:          s.logAudit,
 		Unadministered: !s.accounts.anyAdmin() && len(s.options.AdminClients) == 0,
-		Dir:            s.options.Dir, AcceptClients: s.options.AcceptClients, HTTPSGroup: s.options.HTTPSGroup, Behaviour: s.profile.device, Capabilities: s.profile.capabilities,
+		Dir:            s.options.Dir, AcceptClients: s.options.AcceptClients, HTTPSGroup: s.options.HTTPSGroup, Behaviour: behaviour, Capabilities: s.profile.capabilities,
 		Prepare: s.listeners.prepare, GenerateKey: s.options.GenerateKey, MaxTrustListSize: limits.MaxTrustListSize, MaxByteStringLength: maxByteString, ActivityTimeout: limits.ActivityTimeout,
 		First: part12.FirstStart{
 			ApplicationURI: s.options.ApplicationURI, Hostnames: names, NetworkName: first.network, Port: first.port,
