@@ -127,7 +127,7 @@ func parseNetwork(text string) (*net.IPNet, error) {
 	if address, addressErr := netip.ParseAddr(text); addressErr == nil {
 		prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
 	}
-	if err != nil || prefix != prefix.Masked() || prefix.Addr().Zone() != "" {
+	if err != nil || prefix.Bits() == 0 || prefix != prefix.Masked() || prefix.Addr().Zone() != "" {
 		return nil, usage("write a network like 10.1.0.0/16, or an address", "--permit-ip cannot be %q", text)
 	}
 	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}, nil

@@ -70,15 +70,15 @@ type CA struct {
 // ErrInitialised and stays untouched; no passphrase without NoPassphrase is
 // ErrPassphraseNeeded.
 func InitCA(ctx context.Context, dir string, o CAOptions) (*CA, error) {
+	extra, err := o.constraints()
+	if err != nil {
+		return nil, err
+	}
 	ca, unlock, err := begin(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	extra, err := o.constraints()
-	if err != nil {
-		return nil, err
-	}
 	cert, err := rootCertificate(ca.key, o.Subject, ca.now(), orDefault(o.Validity, caDefaultValidity), extra...)
 	if err != nil {
 		return nil, err
@@ -98,15 +98,15 @@ func InitCA(ctx context.Context, dir string, o CAOptions) (*CA, error) {
 // and returns the request for its certificate, PEM. Until InstallCA the CA is
 // ErrAwaiting. Errors are those of InitCA.
 func InitIntermediate(ctx context.Context, dir string, o CAOptions) (request []byte, err error) {
+	extra, err := o.constraints()
+	if err != nil {
+		return nil, err
+	}
 	ca, unlock, err := begin(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	extra, err := o.constraints()
-	if err != nil {
-		return nil, err
-	}
 	defer ca.Close()
 	if request, err = authorityRequest(ca.key, o.Subject, extra...); err != nil {
 		return nil, err

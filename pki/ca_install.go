@@ -99,22 +99,19 @@ func InstallCA(ctx context.Context, dir string, b Bundle, o CAOptions) (Authorit
 
 // checkChain puts certificates in order, this CA's first, and judges them.
 func (ca *CA) checkChain(certs []*x509.Certificate) ([]*x509.Certificate, error) {
+	j := judgement{Policy: Policy{Time: ca.now()}, sent: certs} // without a leaf: only CAs are judged
+	if broken := j.structure(); broken != nil {                 // before any signature is checked
+		return nil, &InstallError{broken.Rule, broken.Subject, broken.Value, broken.Expected}
+	}
 	chain, err := orderChain(certs, ca.key.Public())
 	if err != nil {
 		return nil, err
 	}
-	j := judgement{Policy: Policy{Time: ca.now()}, leaf: chain[0], sent: chain, chain: chain}
-	broken := j.structure()
-	if broken == nil {
-		j.leaf = nil // what is asked of an application's certificate does not count
-		for _, step := range []func() *CertificateError{j.algorithms, j.validity, j.authorities, j.nameConstraints} {
-			if broken = step(); broken != nil {
-				break
-			}
+	j.chain = chain
+	for _, step := range []func() *CertificateError{j.algorithms, j.validity, j.authorities, j.nameConstraints} {
+		if broken := step(); broken != nil {
+			return nil, &InstallError{broken.Rule, broken.Subject, broken.Value, broken.Expected}
 		}
-	}
-	if broken != nil {
-		return nil, &InstallError{broken.Rule, broken.Subject, broken.Value, broken.Expected}
 	}
 	if err := ca.checkOwn(chain[0]); err != nil {
 		return nil, err
