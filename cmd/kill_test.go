@@ -65,7 +65,7 @@ type plant struct {
 	trust  []string // the flags that say how the server is trusted
 }
 
-func newPlant(t *testing.T, o own, shared *supply) *plant {
+func newPlant(t *testing.T, o own, shared *supply, profile string) *plant {
 	t.Helper()
 	p := &plant{t: t, dir: t.TempDir()}
 	for from, to := range map[string]string{o.identity: "identity", o.ca: "ca"} {
@@ -89,7 +89,7 @@ func newPlant(t *testing.T, o own, shared *supply) *plant {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.server, err = sim.Start(ctx, sim.Options{
-		Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: shared.keys(),
+		Admin: sim.User{Name: "admin", Password: adminPassword}, TrustClients: identity.Chain[:1], GenerateKey: shared.keys(), Profile: profile,
 		// A Session that nobody closes holds its transaction until it times out.
 		Limits: sim.Limits{MinSessionTimeout: time.Second, MaxSessionTimeout: time.Second, ActivityTimeout: time.Second},
 	})
@@ -165,7 +165,7 @@ func (p *plant) issued() int {
 // configuration or the new one, and one certificate was issued.
 func TestKilledAtEveryEvent(t *testing.T) {
 	o, shared := prepareOwn(t), &supply{}
-	whole := newPlant(t, o, shared)
+	whole := newPlant(t, o, shared, "")
 	if stderr, code := whole.apply("uapush", 0); code != 0 {
 		t.Fatalf("the whole run exits with %d: %s", code, stderr)
 	}
@@ -179,12 +179,12 @@ func TestKilledAtEveryEvent(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("line %d of %d", at, 1+len(run.Entries)), func(t *testing.T) {
 			t.Parallel()
-			newPlant(t, o, shared).killAndResume(at)
+			newPlant(t, o, shared, "").killAndResume(at)
 		})
 	}
 	t.Run("between the ledger and the record", func(t *testing.T) {
 		t.Parallel()
-		newPlant(t, o, shared).killAndResume(atIssue)
+		newPlant(t, o, shared, "").killAndResume(atIssue)
 	})
 }
 

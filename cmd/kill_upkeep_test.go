@@ -17,8 +17,9 @@ import (
 
 // upkeepRun is a command whose process is killed. Run again, it has nothing to do.
 type upkeepRun struct {
-	args   []string
-	issues int // certificates in the ledger afterwards
+	profile string // of the server
+	args    []string
+	issues  int // certificates in the ledger afterwards
 }
 
 // command is the whole command line, with what more is given.
@@ -30,6 +31,16 @@ func (r upkeepRun) command(p *plant, more ...string) []string {
 // makes the key, and its own endpoint has the certificate.
 func TestRenewalKilledAtEveryEvent(t *testing.T) {
 	killUpkeep(t, upkeepRun{args: []string{"cert", "renew", "--name", "plant.example"}, issues: 1})
+}
+
+// TestRenewalKilledWithoutTransactions is the same on servers where each change is in
+// force by itself, with ApplyChanges or without.
+func TestRenewalKilledWithoutTransactions(t *testing.T) {
+	for _, profile := range []string{"no-transactions", "delays-changes"} {
+		t.Run(profile, func(t *testing.T) {
+			killUpkeep(t, upkeepRun{profile: profile, args: []string{"cert", "renew", "--name", "plant.example"}, issues: 1})
+		})
+	}
 }
 
 // TestTrustListKilledAtEveryEvent is TestKilledAtEveryEvent for trust sync.
@@ -46,7 +57,7 @@ func killUpkeep(t *testing.T, run upkeepRun) {
 	bundle := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ops.Certificate.Raw}),
 		pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: ops.CRL(t)})...)
 	fresh := func(t *testing.T) *plant {
-		p := newPlant(t, o, shared)
+		p := newPlant(t, o, shared, run.profile)
 		p.trust = []string{"--tofu"} // its pin has to follow the certificates
 		if err := os.WriteFile(filepath.Join(p.dir, "ops.pem"), bundle, 0o600); err != nil {
 			t.Fatal(err)
@@ -67,10 +78,15 @@ func killUpkeep(t *testing.T, run upkeepRun) {
 	if run.issues > 0 {
 		lines = append(lines, atIssue)
 	}
-	for at := 1; at <= 1+len(record.Entries); at++ {
-		if !testing.Short() || at%5 == 0 {
-			lines = append(lines, at)
-		}
+	every := 1
+	switch {
+	case testing.Short():
+		every = 5
+	case run.profile != "": // the lines are much the same
+		every = 3
+	}
+	for at := every; at <= 1+len(record.Entries); at += every {
+		lines = append(lines, at)
 	}
 	for _, at := range lines {
 		t.Run(fmt.Sprintf("line %d of %d", at, 1+len(record.Entries)), func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/uapush/uapush/cmd/internal/view"
@@ -28,6 +29,7 @@ type recording struct {
 	locks  string
 
 	held    []*journal.Lock
+	died    string // the run that was told of as dead with its locks
 	journal *journal.Journal
 	before  []workflow.Event // what happened until the journal was begun
 	left    string           // what a run that ended well leaves to resume; "" is nothing
@@ -48,9 +50,11 @@ func (a *app) beginRecording(conn *connection, h journal.Header) (*recording, er
 	if err := r.lock(journal.ServerKey(conn.url, h.Application), conn.label, ""); err != nil {
 		return nil, err
 	}
-	if err := r.refuseOverUnfinished(); err != nil {
-		r.release()
-		return nil, err
+	if !ends(h.Command) { // which may be what an unfinished run waits for
+		if err := r.refuseOverUnfinished(); err != nil {
+			r.release()
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -61,7 +65,8 @@ func (r *recording) lock(key, shown, run string) error {
 		return err
 	}
 	r.held = append(r.held, l)
-	if l.Stale != nil && l.Stale.Run != "" && l.Stale.Run != run {
+	if l.Stale != nil && l.Stale.Run != "" && l.Stale.Run != run && l.Stale.Run != r.died {
+		r.died = l.Stale.Run
 		r.a.progress().Line("run %s, process %d, ended without giving %s back", l.Stale.Run, l.Stale.PID, shown)
 	}
 	return nil
@@ -83,7 +88,7 @@ func (r *recording) refuseOverUnfinished() error {
 	}
 	for _, run := range runs {
 		another := journal.ServerKey(run.URL, run.Application) != journal.ServerKey(r.header.URL, r.header.Application)
-		if another || run.Command == rehearsal { // which the server takes back by itself
+		if another || run.Command == rehearsal || ends(run.Command) { // which the server takes back by itself; which leaves nothing to do
 			continue
 		}
 		state := run.Progress(workflow.Mutates).State(false)
@@ -94,6 +99,9 @@ func (r *recording) refuseOverUnfinished() error {
 	}
 	return nil
 }
+
+// ends says that a command only ends what others have begun.
+func ends(command string) bool { return strings.HasPrefix(command, "changes ") }
 
 // spares are the requests that failed runs on this server have left over, the
 // latest of each slot. A run that was given up leaves none.

@@ -34,7 +34,8 @@ waits, and fills trust lists and certificate slots. A certificate that was issue
 and did not reach its slot is used, and a request that is on record is signed as it
 is; no other is issued. A certificate that the run gave the server is accepted in
 place of the pinned one. Nothing is done that the run had not shown and been
-allowed, and nothing where somebody else has changed the same things since.
+allowed, and nothing where somebody else has changed the same things since. Of changes
+apply and changes cancel it only says what became of the transaction.
 
 Private keys are on no record. A certificate for a key that was made here is of no
 use once its process has ended, nor is one whose key the server has dropped: resume

@@ -59,7 +59,8 @@ type RecordedSlot struct {
 	Given    [][]byte `json:"given,omitempty"`
 }
 
-// Recorded gives the Record of a Work. The error is ErrRecordTooLarge.
+// Recorded gives the Record of a Work. The error is ErrRecordTooLarge, or that of
+// Record.Work: what could not be read again is not begun.
 func Recorded(w Work) (*Record, error) {
 	r := &Record{Schema: RecordSchema, Server: w.Server, Application: w.Application}
 	for _, l := range w.TrustLists {
@@ -77,6 +78,9 @@ func Recorded(w Work) (*Record, error) {
 	}
 	if r.size() > MaxRecord {
 		return nil, ErrRecordTooLarge
+	}
+	if _, err := r.Work(); err != nil {
+		return nil, fmt.Errorf("this cannot be put on record: %w", err)
 	}
 	return r, nil
 }
