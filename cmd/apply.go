@@ -72,19 +72,19 @@ func (a *app) runApply(c *cobra.Command, f *applyFlags, args []string) error {
 			return err
 		}
 	}
+	s.Guard = conn.guarded(f.confirm)
 	steps := f.steps(s)
 	if f.dryRun {
 		if err := a.perform(c.Context(), conn, s, steps); err != nil {
 			return err
 		}
-		return a.present(conn, s.Plan, &f.planFlags)
+		return a.present(conn, s, &f.planFlags)
 	}
 	s.Approve = a.approve(conn, f.yes, &f.planFlags)
 	if !f.skipCertificates && !f.noConfirm {
 		issuer := &lazyIssuer{a: a, flags: &f.issuerFlags}
 		s.Issuer, s.Approve = issuer, issuer.beforehand(s.Approve)
 	}
-	s.Guard = conn.guarded(f.confirm)
 	h := journal.Header{Command: "apply", Application: f.application, SkipCertificates: f.skipCertificates}
 	if err := a.carryOut(c.Context(), conn, s, steps, h); err != nil {
 		return err

@@ -113,14 +113,14 @@ func (a *app) runEndpointDelete(c *cobra.Command, f *deleteFlags, args []string)
 		return plan.WithoutEndpoint(base, name)
 	}}
 	a.aim(conn, s)
+	s.Guard = conn.guarded([]string{f.confirm, name})
 	if f.dryRun {
 		if err := a.perform(c.Context(), conn, s, workflow.Plan()); err != nil {
 			return err
 		}
-		return a.present(conn, s.Plan, &f.planFlags)
+		return a.present(conn, s, &f.planFlags)
 	}
 	s.Approve = a.approve(conn, f.yes, &f.planFlags)
-	s.Guard = conn.guarded([]string{f.confirm, name})
 	h := journal.Header{Command: "endpoint delete", Application: f.application}
 	if err := a.carryOut(c.Context(), conn, s, workflow.Apply(), h); err != nil {
 		return err

@@ -12,7 +12,8 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan -f MANIFEST [SERVER]",
 		Short: "Show what a manifest would change on a server",
 		Long: `plan reads the server's configuration, compares it with the manifest and shows
-the UpdateTargets that would be sent. Nothing is written to the server.
+the UpdateTargets that would be sent, what would stop working, and whether apply
+would refuse it for that. Nothing is written to the server.
 
 SERVER is a discovery URL, or a name from the inventory uapush.yaml.`,
 		Example: `  uapush plan -f line-a.yaml opc.tcp://plc1:4840 --user admin --password-file pw
@@ -36,8 +37,9 @@ func (a *app) runPlan(c *cobra.Command, f *planFlags, args []string) error {
 		return err
 	}
 	a.aim(conn, s)
+	s.Guard = conn.guarded(nil)
 	if err := a.perform(c.Context(), conn, s, workflow.Plan()); err != nil {
 		return err
 	}
-	return a.present(conn, s.Plan, f)
+	return a.present(conn, s, f)
 }

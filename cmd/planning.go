@@ -121,7 +121,8 @@ func (a *app) performOn(ctx context.Context, conn *connection, s *workflow.State
 }
 
 // present shows a plan that only had to be made, and saves it where asked.
-func (a *app) present(conn *connection, p plan.Plan, f *planFlags) error {
+func (a *app) present(conn *connection, s *workflow.State, f *planFlags) error {
+	p := s.Plan
 	if f.out != "" {
 		if err := savePlan(f.out, p); err != nil {
 			return err
@@ -135,6 +136,12 @@ func (a *app) present(conn *connection, p plan.Plan, f *planFlags) error {
 	if view.Format(a.global.output) != view.NDJSON {
 		if err := a.view().Plan(conn.label, p); err != nil {
 			return err
+		}
+	}
+	if s.Foreseen != nil && s.Foreseen.Refusal != nil {
+		a.progress().Line("uapush apply refuses this: %v", s.Foreseen.Refusal)
+		if hint := hintOf(s.Foreseen.Refusal); hint != "" {
+			a.progress().Line("hint: %s", hint)
 		}
 	}
 	if f.detailedExitCode && !p.Empty() {

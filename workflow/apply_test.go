@@ -45,9 +45,10 @@ func TestApply(t *testing.T) {
 			t.Errorf("the second run calls %q and issues %d, want %q and none", r.server.calls, len(r.issuer.requests), want)
 		}
 		want := map[string]string{
-			"guard against lock-out":   "it is not this server's endpoints that change",
-			"try the changed endpoint": "the configuration is as it should be",
-			"approve":                  "there is nothing to do", "upload": "the configuration is as it should be",
+			"guard against lock-out":          "it is not this server's endpoints that change",
+			"look at what would stop working": "it is not this server's endpoints that change",
+			"try the changed endpoint":        "the configuration is as it should be",
+			"approve":                         "there is nothing to do", "upload": "the configuration is as it should be",
 			"reconnect": "the configuration is as it should be", "confirm": "the configuration is as it should be",
 			"read the groups":   "trust lists and certificates are as they should be",
 			"write trust lists": "no trust list lacks anything", "issue certificates": "no certificate is needed",

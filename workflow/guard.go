@@ -25,16 +25,15 @@ type Guarded struct {
 	OneWay bool
 }
 
-// guard judges the resulting configuration before anybody is asked to approve it:
-// an endpoint that this operator can use remains (OPC 10000-12, 7.10.20).
-type guard struct{}
+// foresee judges the configuration that the plan leads to: what would stop working,
+// and whether an endpoint remains that this operator can use (OPC 10000-12,
+// 7.10.20). It refuses nothing, so that a plan can be looked at.
+type foresee struct{}
 
-func (guard) Name() string { return "guard against lock-out" }
+func (foresee) Name() string { return "look at what would stop working" }
 
-func (guard) Skip(s *State) string {
+func (foresee) Skip(s *State) string {
 	switch {
-	case s.updateSeen():
-		return "the server has the update already"
 	case s.Guard == nil || s.Session.ServerIdentity().Application != "":
 		return "it is not this server's endpoints that change"
 	case !slices.ContainsFunc(s.Plan.Changes, func(c plan.Change) bool { return c.Before != nil }):
@@ -43,24 +42,59 @@ func (guard) Skip(s *State) string {
 	return ""
 }
 
-func (guard) Run(ctx context.Context, s *State) error {
+func (foresee) Run(ctx context.Context, s *State) error {
+	f, err := s.foreseen(ctx)
+	s.Foreseen = f
+	return err
+}
+
+// Foreseen is what a plan would take away.
+type Foreseen struct {
+	Base    config.VersionTime // the version it was judged for
+	Refusal error              // why guard refuses the plan, *plan.LockOutError or *SeveredError; nil where it does not
+}
+
+func (s *State) foreseen(ctx context.Context) (*Foreseen, error) {
 	op, err := s.operator(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	stops, err := plan.LockOut(s.Base, s.Plan.Changes, op)
+	stops, refusal := plan.LockOut(s.Base, s.Plan.Changes, op)
 	for _, stop := range stops {
 		s.note("afterwards: %s %s", stop.Name, stop.Why)
 	}
 	var locked *plan.LockOutError
-	if errors.As(err, &locked) && slices.Contains(s.Guard.Confirmed, locked.Name) {
-		s.note("%v; --confirm %s overrides this", err, locked.Name)
-		return nil
+	switch {
+	case errors.As(refusal, &locked) && slices.Contains(s.Guard.Confirmed, locked.Name):
+		s.note("%v; --confirm %s overrides this", refusal, locked.Name)
+		refusal = nil
+	case refusal == nil:
+		refusal = s.severed()
 	}
-	if err != nil {
-		return err
+	return &Foreseen{Base: s.Base.Version, Refusal: refusal}, nil
+}
+
+// guard refuses what was foreseen, before anybody is asked to approve it.
+type guard struct{}
+
+func (guard) Name() string { return "guard against lock-out" }
+
+func (guard) Skip(s *State) string {
+	if s.updateSeen() {
+		return "the server has the update already"
 	}
-	return s.severed()
+	return foresee{}.Skip(s)
+}
+
+func (guard) Run(ctx context.Context, s *State) error {
+	f := s.Foreseen
+	if f == nil || f.Base != s.Base.Version { // a run that is gone on with, or a version that moved
+		var err error
+		if f, err = s.foreseen(ctx); err != nil {
+			return err
+		}
+	}
+	return f.Refusal
 }
 
 // severed looks for the endpoint of the session at hand where there is no other way.

@@ -8,6 +8,7 @@ var planning = []Step{
 	connect{}, // validated and encrypted, before anything else is asked
 	observe{}, // the whole configuration, its version, and the groups concerned
 	compute{}, // what is missing, judged against the server's limits
+	foresee{}, // what would stop working, for whoever wants to know it beforehand
 }
 
 // Matching takes the place of planning for a plan that was saved: it must still fit.
@@ -15,6 +16,7 @@ var matching = []Step{
 	connect{},
 	observe{},
 	match{}, // same server, same certificate, same version: else the plan is stale
+	foresee{},
 }
 
 // Configuring is Update Configuration (7.7.6).

@@ -49,6 +49,7 @@ type State struct {
 	lists        []plan.TrustListAction // compute: the manifest's TrustLists, read once
 	Plan         plan.Plan              // compute, or match for a saved plan, or resume, or recount: what is left of it; upload, where the version moves
 	Expected     *config.Application    // upload, or resume: what the changes lead to
+	Foreseen     *Foreseen              // foresee
 	Examined     *Examined              // examine
 	Tried        []Attempt              // attempt
 	Before       *config.Application    // insist: what a rehearsal has to come back to

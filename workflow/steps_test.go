@@ -226,7 +226,7 @@ func assignedFields(f *ast.FuncDecl) (names []string) {
 func TestObserverThatFails(t *testing.T) {
 	full := errors.New("the disk is full")
 	for _, s := range Apply() {
-		if s == (guard{}) || s == (trial{}) {
+		if s == (foresee{}) || s == (guard{}) || s == (trial{}) {
 			continue // skipped here: nothing that exists is changed
 		}
 		bubble(t, s.Name(), func(t *testing.T) {
