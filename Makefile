@@ -5,13 +5,18 @@ FUZZTIME    ?= 20s
 FUZZFLAGS   ?=
 PLATFORMS   := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: demo test peers interop bench fuzz fuzz-table vet cross build hsm ci
+.PHONY: demo test profiles peers interop bench fuzz fuzz-table vet cross build hsm ci
 
 demo:
 	$(GO) run ./cmd/uapush demo
 
 test:
 	$(GO) test -race ./...
+
+# Every script on every kind of server that is in the field. Most of the time scripts
+# wait for servers, so several run at a time.
+profiles:
+	UAPUSH_ALL_PROFILES=1 $(GO) test -count 1 -timeout 20m -parallel 6 -run '^TestScriptsOnProfiles$$' ./cmd
 
 # What the tests of interoperability run against, see testdata/peers/README.md.
 # tshark comes from the system: apt-get install tshark.

@@ -1,6 +1,7 @@
 package cmd_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -118,6 +119,9 @@ func (r *rig) startSim(ts *testscript.TestScript, name string, args []string) {
 	fs.Var(&a.hosts, "host", "a host name of its certificate")
 	fs.Var(&a.faults, "fault", "a fault from the start")
 	ts.Check(fs.Parse(args))
+	if a.profile = cmp.Or(a.profile, r.profile); a.profile == "slow-restart" && r.profile != "" {
+		a.downtime = cmp.Or(a.downtime, 300*time.Millisecond) // its own 3 s add up
+	}
 	if a.address == "" { // a port that the system hands out itself may be gone when the server comes back
 		port, err := r.shared.port()
 		ts.Check(err)

@@ -36,14 +36,18 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no script in %s: %v", scriptDir, err)
 	}
-	own := prepareOwn(t)
-	shared := &supply{}
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, scriptParams(prepareOwn(t), &supply{}, ""))
+}
+
+// scriptParams are how scripts run; profile is the kind of the servers that a
+// script does not choose itself.
+func scriptParams(own own, shared *supply, profile string) testscript.Params {
+	return testscript.Params{
 		Dir:                scriptDir,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireUniqueNames: true,
 		Condition:          condition,
-		Setup:              func(env *testscript.Env) error { return setup(env, own, shared) },
+		Setup:              func(env *testscript.Env) error { return setup(env, own, shared, profile) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"contains":   contains,
 			"eventually": eventually,
@@ -60,7 +64,7 @@ func TestScripts(t *testing.T) {
 			"sim":        simulate,
 			"strangers":  strangers,
 		},
-	})
+	}
 }
 
 // own is what a client has of its own: made once, and copied for every script.
@@ -86,7 +90,7 @@ func prepareOwn(t *testing.T) own {
 
 // setup gives a script a state folder with identity and CA, and an environment
 // in which nothing of this machine counts.
-func setup(env *testscript.Env, o own, shared *supply) error {
+func setup(env *testscript.Env, o own, shared *supply, profile string) error {
 	state := filepath.Join(env.WorkDir, "state")
 	for from, to := range map[string]string{o.identity: "identity", o.ca: "ca"} {
 		if err := copyDir(from, filepath.Join(state, to)); err != nil {
@@ -98,7 +102,7 @@ func setup(env *testscript.Env, o own, shared *supply) error {
 	env.Setenv("SOFTHSM2_MODULE", softHSM())
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // a second per command otherwise
 	r := &rig{
-		t: env.T().(testing.TB), identity: filepath.Join(state, "identity"), shared: shared,
+		t: testOf(env), identity: filepath.Join(state, "identity"), shared: shared, profile: profile,
 		sims: map[string]*simulated{}, processes: map[string]*running{},
 	}
 	for _, v := range env.Vars {
@@ -108,6 +112,14 @@ func setup(env *testscript.Env, o own, shared *supply) error {
 	env.Values[rigKey{}] = r
 	env.Defer(r.close)
 	return os.WriteFile(filepath.Join(env.WorkDir, "admin.pw"), []byte(adminPassword+"\n"), 0o600)
+}
+
+// testOf is the test that a script is.
+func testOf(env *testscript.Env) testing.TB {
+	if t, ok := env.T().(interface{ TB() testing.TB }); ok {
+		return t.TB()
+	}
+	return env.T().(testing.TB)
 }
 
 func copyDir(from, to string) error {
@@ -139,6 +151,7 @@ type rig struct {
 	t         testing.TB
 	identity  string // folder of the client's identity
 	shared    *supply
+	profile   string   // of servers for which a script names none
 	names     []string // of the variables that processes get
 	sims      map[string]*simulated
 	processes map[string]*running

@@ -1,0 +1,208 @@
+package cmd_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/uapush/uapush/workflow/push/sim"
+)
+
+// lack is the one thing in which a kind of server differs so that a script cannot
+// go on as it is written.
+type lack struct {
+	what string
+	// shows is how the end of a script that meets it reads: its last command, what
+	// that printed, and what was expected of it.
+	shows *regexp.Regexp
+}
+
+func lacks(what, shows string) lack { return lack{what, regexp.MustCompile("(?s)" + shows)} }
+
+// profileLacks are the differences of the kinds of server that have any.
+func profileLacks() map[string][]lack {
+	noTransactions := []lack{
+		lacks("has no TransactionDiagnostics and none of the optional methods", `the server has no (TransactionDiagnostics|CreateSelfSignedCertificate|DeleteCertificate|CancelChanges)`),
+		lacks("has nothing staged that ApplyChanges would put in force or discard",
+			`exits with 0, want [78]|exits with 8, want 7|told to apply the changes|were staged|want-progress.txt differ|Nothing to do`),
+	}
+	return map[string][]lack{
+		"renames-records": {
+			lacks("gives its records other names with every version", `there is no endpoint named|names "\w+", which neither the manifest nor|want\S* differ|\[name=line-b\]`),
+			lacks("cannot be asked by name whether it has taken an update back", `Bad_TransactionPending|confirm exits with 0, want 6`),
+		},
+		"no-configfile": {
+			lacks("has no ConfigurationFile", `has no ConfigurationFile|failed, with these exit codes: plc1 \(7\)|never logged CloseAndUpdate`),
+			lacks("has no ManagedApplications", `the server has no ManagedApplications`),
+			lacks("does not say the purpose of its groups", `ApplicationCertificate \+RsaSha256`),
+			lacks("has no transactions", `exits with 8, want 7`),
+		},
+		"ignores-targets": {
+			lacks("asks for no confirmation, and takes nothing back", `is (not )?confirmed|confirmed in stdout is false|to be confirmed by|gave no UpdateId|want-applied.txt differ|exits with 0, want 8|asked for no confirmation|took it back unconfirmed|never exits with 3`),
+			lacks("deletes nothing", `gives no new version`),
+			lacks("lets the last one have the file", `exits with [03], want 6`),
+			lacks("has one verdict for all targets", `CloseAndUpdate: Bad_NotSupported`),
+			lacks("has no largest trust list", `65535 allowed|exits with 0, want 3`),
+		},
+		"no-transactions": noTransactions,
+		"single-group": {
+			lacks("has one group, with RSA", `is not permitted by the server|failed, with these exit codes: plc1 \(3\)|never logged CloseAndUpdate`),
+			lacks("has no group for user certificates, and no such users", `DefaultUserTokenGroup|names "Certificate", which neither|takes no Certificate token|want-untrusted.txt differ|user of certificate`),
+			lacks("lists nobody as rejected", `\[0-9a-f\]\{64\}`),
+			lacks("has no ManagedApplications", `the server has no ManagedApplications`),
+		},
+		"slow-restart": {
+			lacks("is away for longer than a short time to confirm", `refuses the connection|want-progress.txt differ|exits with 8, want 7|never exits`),
+		},
+	}
+}
+
+// suiteProfiles are the kinds of server that all scripts run on: those that are like
+// what is in the field. The others vary them, and have scripts of their own.
+var suiteProfiles = []string{
+	"renames-records", "no-configfile", "ns105-05", "ignores-targets", "no-transactions", "single-group", "strict-1.05.07", "slow-restart",
+}
+
+// TestScriptsOnProfiles runs all scripts that start a server on each of these kinds.
+// A script passes, or ends where the server lacks what it needs; each lack has to show.
+func TestScriptsOnProfiles(t *testing.T) {
+	if os.Getenv("UAPUSH_ALL_PROFILES") == "" {
+		t.Skip("every script on every kind of server takes minutes; make profiles, or UAPUSH_ALL_PROFILES=1, runs them")
+	}
+	own, shared := prepareOwn(t), &supply{}
+	for _, profile := range suiteProfiles {
+		if !slices.Contains(sim.Profiles(), profile) {
+			t.Errorf("there is no profile %s", profile)
+		}
+		t.Run(profile, func(t *testing.T) {
+			k := &onProfile{lacks: profileLacks()[profile], met: map[string]int{}}
+			t.Run("scripts", func(t *testing.T) {
+				params := scriptParams(own, shared, profile)
+				params.Dir, params.Files = "", onServers(t)
+				testscript.RunT(profileT{t, k}, params)
+			})
+			for _, l := range k.lacks {
+				if k.met[l.what] == 0 {
+					t.Errorf("no script meets that the server %s", l.what)
+				}
+			}
+		})
+	}
+}
+
+// onProfile is what the scripts of one kind of server have met.
+type onProfile struct {
+	lacks []lack
+
+	mu  sync.Mutex
+	met map[string]int
+}
+
+// excuse names the lack that a failed script has met, or "".
+func (k *onProfile) excuse(log string) string {
+	end := log
+	if all := regexp.MustCompile(`(?m)^> .*uapush .*$`).FindAllStringIndex(log, -1); len(all) > 0 {
+		end = log[all[len(all)-1][0]:]
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, l := range k.lacks {
+		if l.shows.MatchString(end) {
+			k.met[l.what]++
+			return l.what
+		}
+	}
+	return ""
+}
+
+// profileT runs scripts beside one another.
+type profileT struct {
+	*testing.T
+	k *onProfile
+}
+
+func (t profileT) Verbose() bool { return testing.Verbose() }
+
+func (t profileT) Run(name string, f func(testscript.T)) {
+	t.T.Run(name, func(inner *testing.T) {
+		inner.Parallel()
+		s := &profileScript{profileT: profileT{inner, t.k}}
+		var script sync.WaitGroup
+		script.Go(func() { f(s) }) // which testscript ends as testing does; its log comes after that
+		script.Wait()
+		s.judge()
+	})
+}
+
+// profileScript is one script, whose failure is judged by what its kind of server lacks.
+type profileScript struct {
+	profileT
+	log     string
+	failed  bool
+	skipped string
+}
+
+// TB is the test that a script is.
+func (s *profileScript) TB() testing.TB { return s.T }
+
+// Parallel is done already.
+func (s *profileScript) Parallel() {}
+
+func (s *profileScript) Log(args ...any) { s.log += fmt.Sprintln(args...) }
+
+func (s *profileScript) Skip(args ...any) {
+	s.skipped = fmt.Sprint(args...)
+	runtime.Goexit()
+}
+
+func (s *profileScript) FailNow() {
+	s.failed = true
+	runtime.Goexit()
+}
+
+func (s *profileScript) Fatal(args ...any) {
+	s.Log(args...)
+	s.FailNow()
+}
+
+func (s *profileScript) judge() {
+	if s.failed {
+		if s.skipped = s.k.excuse(s.log); s.skipped == "" {
+			s.T.Fatal(s.log)
+		}
+	}
+	if s.skipped != "" {
+		s.T.Skip(s.skipped)
+	}
+}
+
+// onServers lists the scripts that start a server and do not say of which kind.
+func onServers(t *testing.T) (files []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(scriptDir, "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := regexp.MustCompile(`(?m)^sim start .*$`)
+	for _, file := range all {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(starts.FindAllString(string(text), -1), func(line string) bool { return !strings.Contains(line, "-profile") }) {
+			files = append(files, file)
+		}
+	}
+	if len(files) < 50 {
+		t.Fatalf("%d scripts start a server; the pattern is wrong", len(files))
+	}
+	return files
+}
