@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha1"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/gopcua/opcua/ua"
 
 	"github.com/uapush/uapush/config"
@@ -90,7 +94,22 @@ func listen(key binding) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(int(key.port))))
+	return bind(net.JoinHostPort(host, strconv.Itoa(int(key.port))))
+}
+
+// bindWithin bounds the wait for a port that was closed just now: a process that is
+// being started holds a copy of the socket until it runs its own program.
+const bindWithin = 500 * time.Millisecond
+
+// bind listens at an address.
+func bind(address string) (net.Listener, error) {
+	return backoff.Retry(context.Background(), func() (net.Listener, error) {
+		l, err := net.Listen("tcp", address)
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, backoff.Permanent(err)
+		}
+		return l, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(bindWithin))
 }
 
 // hostOfNetwork is the address of a NetworkName: nothing, an IP address, or the

@@ -91,7 +91,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return fmt.Errorf("address: %w", err)
 	}
-	first, err := net.Listen("tcp", s.options.Address)
+	first, err := bind(s.options.Address)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
