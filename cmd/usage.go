@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/uapush/uapush/config"
 )
 
 // argumentError says which word is too many, or that one is missing, or which
@@ -94,7 +96,7 @@ func nearFlags(c *cobra.Command, word string) []string {
 	}
 	var found []candidate
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		far := distance(word, f.Name)
+		far := config.Distance(word, f.Name)
 		if f.Hidden || far > min(farthest, len(word)/2) && (len(word) < 3 || !strings.HasPrefix(f.Name, word)) {
 			return
 		}
@@ -106,25 +108,4 @@ func nearFlags(c *cobra.Command, word string) []string {
 		names = append(names, f.name)
 	}
 	return names
-}
-
-// distance is how many letters have to be added, taken or changed.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, changed)
-		}
-	}
-	return row[len(b)]
 }

@@ -67,39 +67,16 @@ func endpointDistance(e config.Endpoint, asked string) int {
 	if strings.HasSuffix(addressOf(e), asked) {
 		return 0
 	}
-	return min(distance(e.Name, asked), distance(addressOf(e), asked))
+	return min(config.Distance(e.Name, asked), config.Distance(addressOf(e), asked))
 }
 
 // nearest returns the names, quoted, the most similar to name first; at most ten.
 func nearest(name string, names []string) []string {
 	sorted := slices.Clone(names)
-	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(distance(a, name), distance(b, name)) })
+	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(config.Distance(a, name), config.Distance(b, name)) })
 	var out []string
 	for _, n := range sorted[:min(len(sorted), 10)] {
 		out = append(out, fmt.Sprintf("%q", n))
 	}
 	return out
-}
-
-// distance is the edit distance of two names, case aside.
-func distance(a, b string) int {
-	const longest = 64 // enough to tell names apart, whatever a server sends
-	x, y := strings.ToLower(a[:min(len(a), longest)]), strings.ToLower(b[:min(len(b), longest)])
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(x) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(y) {
-			cost := diagonal
-			if x[i] != y[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(y)]
 }
