@@ -31,16 +31,17 @@ func FuzzDecodePins(f *testing.F) {
 	f.Add([]byte(`{"schema":"uapush.pins/1","pins":[]}`))
 	f.Add([]byte(`{"schema":"uapush.pins/1","pins":[{"server":"a","sha256":"` + Fingerprint(nil) + `","added":"2026-01-01T00:00:00Z"}]}`))
 	f.Add([]byte(`{`))
+	file := NewPins("", nil).file
 	f.Fuzz(func(t *testing.T, data []byte) {
-		pins, err := decodePins(data)
+		pins, err := file.decode(data)
 		if err != nil {
 			return
 		}
-		text, err := encodePins(pins)
+		text, err := file.encode(pins)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decodePins(text)
+		again, err := file.decode(text)
 		if err != nil || len(again) != len(pins) {
 			t.Errorf("got %v, %v; want %v", again, err, pins)
 		}

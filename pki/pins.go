@@ -1,22 +1,11 @@
 package pki
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
-)
-
-const (
-	pinsSchema = "uapush.pins/1"
-	maxPins    = 4 << 20 // bytes of the file
 )
 
 // Pin binds a server to one exact certificate.
@@ -49,7 +38,7 @@ func (e *PinMismatchError) Hint() string {
 // Pins is the file of certificates accepted on first use. It is read at every
 // call, so that processes side by side agree.
 type Pins struct {
-	path string
+	file stateFile[Pin]
 	now  func() time.Time
 }
 
@@ -59,12 +48,15 @@ func NewPins(path string, now func() time.Time) *Pins {
 	if now == nil {
 		now = time.Now
 	}
-	return &Pins{path: path, now: now}
+	return &Pins{now: now, file: stateFile[Pin]{
+		path: path, schema: "uapush.pins/1", list: "pins", check: checkPins,
+		mend: "restore the file, or remove it and pin the servers again after comparing their fingerprints",
+	}}
 }
 
 // Lookup finds the pin of a server by its discovery URL or inventory name.
 func (p *Pins) Lookup(server string) (pin Pin, found bool, err error) {
-	pins, err := p.read()
+	pins, err := p.file.read()
 	if err != nil {
 		return Pin{}, false, err
 	}
@@ -98,7 +90,7 @@ func (p *Pins) Add(ctx context.Context, server, applicationURI string, leaf []by
 	if server == "" {
 		return Pin{}, errors.New("a pin needs the name of a server")
 	}
-	err := p.change(ctx, func(pins []Pin) ([]Pin, error) {
+	err := p.file.change(ctx, func(pins []Pin) ([]Pin, error) {
 		if i := indexPin(pins, server); i >= 0 {
 			old := pins[i]
 			err := old.check(pin.SHA256)
@@ -113,7 +105,7 @@ func (p *Pins) Add(ctx context.Context, server, applicationURI string, leaf []by
 // Replace pins a leaf whatever was pinned before: the operator compared it.
 func (p *Pins) Replace(ctx context.Context, server, applicationURI string, leaf []byte) error {
 	pin := Pin{Server: server, ApplicationURI: applicationURI, SHA256: Fingerprint(leaf), Added: p.now().UTC().Truncate(time.Second)}
-	return p.change(ctx, func(pins []Pin) ([]Pin, error) {
+	return p.file.change(ctx, func(pins []Pin) ([]Pin, error) {
 		if i := indexPin(pins, server); i >= 0 {
 			pins[i] = pin
 			return pins, nil
@@ -122,88 +114,21 @@ func (p *Pins) Replace(ctx context.Context, server, applicationURI string, leaf 
 	})
 }
 
-// change rewrites the file under its lock; edit gives nil for "leave it".
-func (p *Pins) change(ctx context.Context, edit func([]Pin) ([]Pin, error)) error {
-	dir := filepath.Dir(p.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of the pins: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(dir, "."+filepath.Base(p.path)+".lock"))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	pins, err := p.read()
-	if err != nil {
-		return err
-	}
-	pins, err = edit(pins)
-	if err != nil || pins == nil {
-		return err
-	}
-	data, err := encodePins(pins)
-	if err != nil {
-		return err
-	}
-	return WriteFileAtomic(p.path, data, 0o600)
-}
-
-func (p *Pins) read() ([]Pin, error) {
-	data, err := ReadBounded(p.path, maxPins)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	pins, err := decodePins(data)
-	if err != nil {
-		return nil, &FileError{Path: p.path, Err: fmt.Errorf("%w: %w", ErrDamaged, err),
-			hint: "restore the file, or remove it and pin the servers again after comparing their fingerprints"}
-	}
-	return pins, nil
-}
-
 func indexPin(pins []Pin, server string) int {
 	return slices.IndexFunc(pins, func(p Pin) bool { return p.Server == server })
 }
 
-type pinsFile struct {
-	Schema string `json:"schema"`
-	Pins   []Pin  `json:"pins"`
-}
-
-func encodePins(pins []Pin) ([]byte, error) {
-	data, err := json.MarshalIndent(pinsFile{pinsSchema, pins}, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("encode pins: %w", err)
-	}
-	return append(data, '\n'), nil
-}
-
-// decodePins is strict: a pin that is misread is a server that is not checked.
-func decodePins(data []byte) ([]Pin, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var file pinsFile
-	if err := d.Decode(&file); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more after the JSON value")
-	}
-	if file.Schema != pinsSchema {
-		return nil, fmt.Errorf("schema is %q, expected %q", file.Schema, pinsSchema)
-	}
-	for i, pin := range file.Pins {
+// checkPins: a pin that is misread is a server that is not checked.
+func checkPins(pins []Pin) error {
+	for i, pin := range pins {
 		switch parsed, err := ParsePin(pin.SHA256); {
 		case pin.Server == "":
-			return nil, fmt.Errorf("pin %d names no server", i+1)
+			return fmt.Errorf("pin %d names no server", i+1)
 		case err != nil || parsed != pin.SHA256:
-			return nil, fmt.Errorf("pin %d has no usable sha256", i+1)
-		case indexPin(file.Pins, pin.Server) != i:
-			return nil, fmt.Errorf("pin %d is a second one for the same server", i+1)
+			return fmt.Errorf("pin %d has no usable sha256", i+1)
+		case indexPin(pins, pin.Server) != i:
+			return fmt.Errorf("pin %d is a second one for the same server", i+1)
 		}
 	}
-	return file.Pins, nil
+	return nil
 }

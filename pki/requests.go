@@ -1,25 +1,13 @@
 package pki
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
-)
-
-const (
-	requestsSchema = "uapush.requests/1"
-	maxRequests    = 4 << 20 // bytes of the file
 )
 
 // KeyID is the SHA-256 of a public key (SubjectPublicKeyInfo), lower-case hex.
@@ -40,7 +28,7 @@ func RequestKeyID(request []byte) (string, error) {
 // Requests is the file of signing requests that servers made and that are signed
 // elsewhere: the latest of every slot. It is read at every call.
 type Requests struct {
-	path string
+	file stateFile[waiting]
 	now  func() time.Time
 }
 
@@ -63,12 +51,15 @@ func NewRequests(path string, now func() time.Time) *Requests {
 	if now == nil {
 		now = time.Now
 	}
-	return &Requests{path: path, now: now}
+	return &Requests{now: now, file: stateFile[waiting]{
+		path: path, schema: "uapush.requests/1", list: "requests",
+		mend: "restore the file, or remove it: uapush cert update then takes the request with --request FILE",
+	}}
 }
 
 // Key is the KeyID of the latest request for a slot, "" where none is on record.
 func (r *Requests) Key(applicationURI, group, typ string) (string, error) {
-	all, err := r.read()
+	all, err := r.file.read()
 	if err != nil {
 		return "", err
 	}
@@ -87,54 +78,8 @@ func (r *Requests) Add(ctx context.Context, applicationURI, group, typ string, r
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(r.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the folder of the requests: %w", err)
-	}
-	unlock, err := lock(ctx, filepath.Join(dir, "."+filepath.Base(r.path)+".lock"))
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	all, err := r.read()
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(w waiting) bool { return w.of(applicationURI, group, typ) })
-	all = append(all, waiting{applicationURI, group, typ, key, r.now().UTC().Truncate(time.Second)})
-	data, err := json.MarshalIndent(requestsFile{requestsSchema, all}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode requests: %w", err)
-	}
-	return WriteFileAtomic(r.path, append(data, '\n'), 0o600)
-}
-
-type requestsFile struct {
-	Schema   string    `json:"schema"`
-	Requests []waiting `json:"requests"`
-}
-
-func (r *Requests) read() ([]waiting, error) {
-	data, err := ReadBounded(r.path, maxRequests)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var file requestsFile
-	if err = d.Decode(&file); err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("there is more after the JSON value")
-		} else if file.Schema != requestsSchema {
-			err = fmt.Errorf("schema is %q, expected %q", file.Schema, requestsSchema)
-		}
-	}
-	if err != nil {
-		return nil, &FileError{Path: r.path, Err: fmt.Errorf("%w: %w", ErrDamaged, err),
-			hint: "restore the file, or remove it: uapush cert update then takes the request with --request FILE"}
-	}
-	return file.Requests, nil
+	return r.file.change(ctx, func(all []waiting) ([]waiting, error) {
+		all = slices.DeleteFunc(all, func(w waiting) bool { return w.of(applicationURI, group, typ) })
+		return append(all, waiting{applicationURI, group, typ, key, r.now().UTC().Truncate(time.Second)}), nil
+	})
 }
