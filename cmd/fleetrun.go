@@ -47,8 +47,9 @@ func (r *fleetRun) one(ctx context.Context, server string) error {
 	env.Width, env.Interactive, env.In = 0, false, strings.NewReader("")
 	lines := &lineWriter{mu: &r.mu, to: r.a.env.Err, prefix: view.Clean(server) + ": "}
 	env.Err, env.Out = lines, &o.out
+	results := &lineWriter{mu: &r.mu, to: r.a.env.Out, wrap: func(line []byte) []byte { return view.OfServer(server, line) }}
 	if r.format() == view.NDJSON {
-		env.Out = &lineWriter{mu: &r.mu, to: r.a.env.Out, wrap: func(line []byte) []byte { return view.OfServer(server, line) }}
+		env.Out = results
 	}
 	single := &app{env: env, log: slog.New(slog.DiscardHandler), underway: r.a.underway}
 	err := single.execute(ctx, r.words(server))
@@ -59,6 +60,9 @@ func (r *fleetRun) one(ctx context.Context, server string) error {
 		o.err = message(err)
 	}
 	r.a.underway.ended(single)
+	if err := errors.Join(lines.finish(), results.finish()); err != nil && o.err == "" {
+		o.err, o.code = err.Error(), exitFailure
+	}
 	r.mu.Lock()
 	r.outputs[server] = o
 	r.mu.Unlock()

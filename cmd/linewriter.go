@@ -40,6 +40,17 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	}
 }
 
+// finish passes on what has come without the end of its line.
+func (w *lineWriter) finish() error {
+	w.own.Lock()
+	defer w.own.Unlock()
+	line := w.held
+	if w.held = nil; len(line) == 0 {
+		return nil
+	}
+	return w.pass(line)
+}
+
 func (w *lineWriter) pass(line []byte) error {
 	out := append(append([]byte(w.prefix), line...), '\n')
 	if w.wrap != nil {

@@ -50,3 +50,24 @@ func TestLineWriterBoundsWhatItHolds(t *testing.T) {
 		t.Errorf("%d bytes are held, %d were passed on", len(w.held), out.Len())
 	}
 }
+
+// A last line without its end is not lost, and not said twice.
+func TestLineWriterFinish(t *testing.T) {
+	var mu sync.Mutex
+	var out bytes.Buffer
+	w := &lineWriter{mu: &mu, to: &out, prefix: "plc1: "}
+	if _, err := w.Write([]byte("one\ntwo")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "plc1: one\n"; got != want {
+		t.Errorf("before the end: got %q, want %q", got, want)
+	}
+	for range 2 {
+		if err := w.finish(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := out.String(), "plc1: one\nplc1: two\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
